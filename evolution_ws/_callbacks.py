@@ -1,0 +1,146 @@
+"""The callbacks that a user registered, and how one is called."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import attrs
+
+from ._hub import Delivered
+from .exceptions import ConfigError
+from .lifecycle import LIFECYCLE_TYPES
+
+
+_log = logging.getLogger("evolution_ws")
+
+Callback = Callable[..., object]
+Predicate = Callable[[Any], object]
+
+
+@attrs.frozen
+class _Registration:
+    types: frozenset[str] | None
+    callback: Callback
+    call: Callable[[Delivered], object]
+    instances: frozenset[str] | None
+    predicate: Predicate | None
+
+    def matches(self, event: Delivered) -> bool:
+        """Return whether *event* is for this callback, its predicate left aside."""
+        if self.types is None:
+            if event.type in LIFECYCLE_TYPES:
+                return False
+        elif event.type not in self.types:
+            return False
+        return self.instances is None or event.instance in self.instances
+
+
+class Callbacks:
+    """An ordered collection of callbacks. Runs them in the caller's thread."""
+
+    def __init__(
+        self,
+        context: Callable[[], AbstractContextManager[object]] | None = None,
+        on_error: Callable[[Exception, Any], object] | None = None,
+    ) -> None:
+        self._context = context or nullcontext
+        self._on_error = on_error
+        self._changing = threading.Lock()
+        self._registrations: tuple[_Registration, ...] = ()
+        self.errors = 0
+        """Exceptions that callbacks and predicates raised."""
+
+    def add(
+        self,
+        types: frozenset[str] | None,
+        callback: Callback,
+        instances: frozenset[str] | None,
+        predicate: Predicate | None,
+    ) -> None:
+        """
+        Register *callback*.
+
+        Raises:
+            ConfigError: It can be called neither with one argument nor with none.
+        """
+        call = _with_one_argument(callback)
+        registration = _Registration(types, callback, call, instances, predicate)
+        with self._changing:
+            self._registrations = (*self._registrations, registration)
+
+    def remove(self, callback: Callback) -> bool:
+        """Remove every registration of *callback*; return whether there was one."""
+        with self._changing:
+            kept = tuple(r for r in self._registrations if r.callback != callback)
+            found = len(kept) != len(self._registrations)
+            self._registrations = kept
+        return found
+
+    def __len__(self) -> int:
+        return len(self._registrations)
+
+    @property
+    def types(self) -> frozenset[str] | None:
+        """Return the names that any callback wants; None for all."""
+        names: set[str] = set()
+        wants_all = False
+        for registration in self._registrations:
+            if registration.types is None:
+                wants_all = True
+            else:
+                names |= registration.types
+        # "Everything" does not include lifecycle events, which somebody else may have named.
+        return frozenset(names) if not wants_all else None
+
+    @property
+    def lifecycle_types(self) -> frozenset[str]:
+        """Return the lifecycle events that any callback wants."""
+        return frozenset().union(*(r.types or () for r in self._registrations)) & LIFECYCLE_TYPES
+
+    def run(self, event: Delivered) -> None:
+        """Call all callbacks for *event*, in the order of their registration; never raises."""
+        for registration in self._registrations:
+            if registration.matches(event):
+                self._run_one(registration, event)
+
+    def _run_one(self, registration: _Registration, event: Delivered) -> None:
+        try:
+            with self._context():
+                if registration.predicate is None or registration.predicate(event):
+                    registration.call(event)
+        except Exception as exc:
+            self.errors += 1
+            name = getattr(registration.callback, "__qualname__", "callback")
+            # The traceback holds code and no values: neither key nor message text.
+            _log.error("callback %s failed for %s", name, event.type, exc_info=exc)
+            self._hand_on(exc, event)
+
+    def _hand_on(self, exc: Exception, event: Delivered) -> None:
+        if self._on_error is None:
+            return
+        try:
+            self._on_error(exc, event)
+        except Exception as again:
+            _log.error("on_error failed for %s", event.type, exc_info=again)
+
+
+def _with_one_argument(callback: Callback) -> Callable[[Delivered], object]:
+    if not callable(callback):
+        raise ConfigError(f"a callback has to be callable, which {type(callback).__name__} is not")
+    try:
+        signature = inspect.signature(callback)
+    except (TypeError, ValueError):  # written in C: print() and its like take the event
+        return callback
+    for arguments in ((None,), ()):
+        try:
+            signature.bind(*arguments)
+        except TypeError:
+            continue
+        return callback if arguments else lambda event: callback()
+    name = getattr(callback, "__qualname__", repr(callback))
+    raise ConfigError(f"{name}{signature} has to take the event, or nothing")

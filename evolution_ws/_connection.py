@@ -1,0 +1,477 @@
+"""
+One connection to the server, kept alive by a thread of its own.
+
+The supervisor is the only thread that connects, emits, joins, leaves and
+closes. Others hand it commands; the thread that reads the socket only notes
+what came and notifies it.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from typing import Any
+
+from ._acks import Acknowledgements
+from ._address import Address
+from ._credentials import Credentials
+from ._engine import Session
+from ._explain import explain
+from ._intake import Intake
+from ._joins import INVALID_NAMESPACE, Joins
+from ._packets import PacketReader
+from ._redaction import printable
+from .config import ClientConfig
+from .exceptions import (
+    AuthenticationError,
+    ConnectionLost,
+    EvolutionError,
+    WebsocketDisabledError,
+)
+from .lifecycle import LifecycleEvent
+from .state import ConnectionState
+
+
+_log = logging.getLogger("evolution_ws")
+
+_S = ConnectionState
+_LEGAL: dict[ConnectionState, tuple[ConnectionState, ...]] = {
+    _S.NEW: (_S.CONNECTING, _S.CLOSED),
+    _S.CONNECTING: (_S.OPEN, _S.BACKOFF, _S.FAILED, _S.CLOSING),
+    _S.OPEN: (_S.BACKOFF, _S.FAILED, _S.CLOSING),
+    _S.BACKOFF: (_S.CONNECTING, _S.FAILED, _S.CLOSING),
+    _S.CLOSING: (_S.CLOSED,),
+    _S.CLOSED: (),
+    _S.FAILED: (_S.CONNECTING, _S.CLOSED),
+}
+
+# The supervisor looks after its threads this often; everything else wakes it.
+_TICK = 1.0
+# Longest time in which emits are still written when the client is closed.
+_FLUSH = 2.0
+# What a server gets to answer the farewell: a dead one never does.
+_GRACE = 1.0
+# A connection that lived this long was a good one: the backoff starts over.
+_STABLE = 5.0
+# A drop is usually a restart or a hiccup: look soon, and only then back off.
+_QUICK = 0.2
+
+
+class Connection:
+    """Connects, reconnects, joins namespaces and sends, until it is closed."""
+
+    def __init__(
+        self,
+        address: Address,
+        config: ClientConfig,
+        credentials: Credentials,
+        intake: Intake,
+        notify: Callable[[LifecycleEvent], object],
+        on_end: Callable[[EvolutionError | None], object],
+        name: str,
+    ) -> None:
+        self._address = address
+        self._config = config
+        self._credentials = credentials
+        self._intake = intake
+        self._notify = notify
+        self._on_end = on_end
+        self._name = name
+        self.joins = Joins(_namespaces(address, config), config.connect_timeout)
+        self.acks = Acknowledgements()
+        self.error: EvolutionError | None = None
+        """Why the last attempt failed; None after a success."""
+        self.failures = 0
+        """Attempts that failed so far."""
+        self.reconnects = 0
+        self.emits_lost = 0
+        self.connected_since: datetime | None = None
+        self._state = _S.NEW
+        self._starting = threading.Lock()
+        self._commands: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+        self._watchers: list[queue.SimpleQueue[None]] = []
+        self._closing = False
+        self._abandoned: EvolutionError | None = None
+        self._session: Session | None = None
+        self._thread: threading.Thread | None = None
+        self._connections = 0
+
+    # Any thread
+
+    @property
+    def state(self) -> ConnectionState:
+        """Return the state, derived from the session that lives and not from a flag alone."""
+        state, session = self._state, self._session
+        if state is _S.OPEN and (session is None or session.is_over):
+            return _S.BACKOFF
+        return state
+
+    @property
+    def session(self) -> Session | None:
+        """Return the live session; None while there is none."""
+        session = self._session
+        return session if session is not None and self.state is _S.OPEN else None
+
+    def is_latest(self, session: Session | None) -> bool:
+        """Return whether *session* is the present one."""
+        return session is self._session
+
+    def start(self) -> bool:
+        """Start the supervisor unless it runs; return whether this call did."""
+        with self._starting:
+            if self._state not in (_S.NEW, _S.FAILED):
+                return False
+            self._closing, self._abandoned, self.error = False, None, None
+            self._move(_S.CONNECTING)
+            self._thread = threading.Thread(
+                target=self._run, name=f"{self._name}-supervisor", daemon=True
+            )
+            try:
+                self._thread.start()
+            except RuntimeError as exc:
+                self._move(_S.FAILED)
+                self.error = explain(exc, str(self._address))
+                raise self.error from None
+            return True
+
+    def wait_until(self, condition: Callable[[], bool], timeout: float | None) -> bool:
+        """
+        Wait until *condition*, which depends on this connection's state, holds.
+
+        Args:
+            timeout:
+                Longest wait in seconds; None has no limit, 0 only looks.
+
+        Returns:
+            Whether it holds.
+        """
+        watch: queue.SimpleQueue[None] = queue.SimpleQueue()
+        deadline = None if timeout is None else time.monotonic() + timeout
+        self._watchers.append(watch)
+        try:
+            while not condition():
+                left = _TICK if deadline is None else min(_TICK, deadline - time.monotonic())
+                if left <= 0:
+                    return False
+                try:
+                    watch.get(timeout=left)
+                except queue.Empty:
+                    pass
+            return True
+        finally:
+            self._watchers.remove(watch)
+
+    def submit(self, command: Callable[[], object]) -> None:
+        """Have the supervisor run *command*."""
+        self._commands.put(command)
+
+    def send(self, session: Session, frames: list[str | bytes]) -> None:
+        """Have the supervisor send the frames of one packet over *session*."""
+
+        def send() -> None:
+            if session.is_over:
+                self.emits_lost += 1
+            else:
+                session.send(frames)
+
+        self._commands.put(send)
+
+    def request_close(self) -> None:
+        """Ask for the end. Never blocks, never raises; legal in signal handlers and finalizers."""
+        self._closing = True
+        self._commands.put(_nothing)
+        session = self._session
+        if session is not None and self._state is _S.CONNECTING:
+            session.abort()
+
+    def abandon(self, error: EvolutionError) -> None:
+        """Give connecting up because of *error*; the client can be connected again later."""
+        self._abandoned = error
+        self.request_close()
+        self.wait_until(self.has_ended, _GRACE * 3)
+
+    def close(self, timeout: float) -> bool:
+        """Close, and wait for it at most *timeout* seconds; return whether it is done."""
+        with self._starting:
+            if self._state in (_S.NEW, _S.FAILED):
+                self._move(_S.CLOSED)
+                self._announce()
+        self.request_close()
+        thread = self._thread
+        if thread is None or thread is threading.current_thread():
+            return self.has_ended()
+        done = self.wait_until(self.has_ended, timeout)
+        if done:
+            thread.join(_GRACE)  # its last instructions
+        return done
+
+    def has_ended(self) -> bool:
+        """Return whether there is no supervisor any more."""
+        return self._state in (_S.NEW, _S.CLOSED, _S.FAILED)
+
+    # The supervisor
+
+    def _run(self) -> None:
+        error: EvolutionError | None = None
+        try:
+            error = self._supervise()
+        except Exception as exc:  # a bug; it must not look like silence
+            _log.exception("the supervisor of %s failed", self._address)
+            error = explain(exc, str(self._address))
+        self._end(error)
+
+    def _end(self, error: EvolutionError | None) -> None:
+        self.acks.fail(ConnectionLost("the connection ended before the server answered"))
+        self.connected_since = None
+        if error is None and self._abandoned is None:
+            self._move(_S.CLOSING)
+            self._move(_S.CLOSED)
+            _log.info("closed the connection to %s", self._address)
+        else:
+            self.error = error or self._abandoned
+            self._move(_S.FAILED)
+            if self._abandoned is None:
+                _log.error("%s; not trying again", self.error)
+        self._on_end(error)
+        self._announce()
+
+    def _supervise(self) -> EvolutionError | None:
+        """Connect again and again; return why that has no point any more, None when closed."""
+        delays, attempt = self._config.backoff.delays(), 0
+        while not self._closing:
+            attempt += 1
+            self._move(_S.CONNECTING)
+            error, lived = self._attempt()
+            if self._closing:
+                break
+            if lived > _STABLE:
+                delays, attempt = self._config.backoff.delays(), 0
+            if error is None:
+                delay = _QUICK if lived > _STABLE else next(delays, None)
+                error = ConnectionLost(f"the connection to {self._address} drops again and again")
+            else:
+                delay = None if self._is_final(error) else next(delays, None)
+                self._report(error, attempt, delay)
+            if delay is None:
+                return self._last_word(error, attempt)
+            self._move(_S.BACKOFF)
+            self._pause(delay)
+        return None
+
+    def _attempt(self) -> tuple[EvolutionError | None, float]:
+        """Connect and serve; return why it failed, or None and how long it lived in seconds."""
+        key = self._credentials.fresh()
+        session = self._session = self._new_session(key)
+        try:
+            if self._closing:
+                return None, 0.0
+            self._open(session)
+        except Exception as exc:
+            session.close(0, _GRACE)
+            return explain(exc, str(self._address), key), 0.0
+        started = time.monotonic()
+        self._opened()
+        reason = self._serve(session)
+        self._closed(session, reason)
+        return None, time.monotonic() - started
+
+    def _new_session(self, key: str | None) -> Session:
+        headers = dict(self._config.headers)
+        if key:
+            headers["apikey"] = key
+        control = _Control(self)
+        session = Session(
+            url=self._address.origin,
+            path=self._address.socketio_path,
+            headers=headers,
+            config=self._config,
+            reader=PacketReader(self._intake, control, self._config.max_event_bytes),
+            thread_prefix=self._name,
+            on_end=lambda: self._commands.put(_nothing),
+            tls_context=self._credentials.tls_context(self._address.origin),
+        )
+        control.session = session
+        return session
+
+    def _open(self, session: Session) -> None:
+        self.joins.reset()
+        self._intake.begin_session()
+        now = time.monotonic()
+        names = self.joins.due(now)
+        for name in names:
+            self.joins.asked(name, now)
+        session.open(names)
+        while not self.joins.is_settled():
+            if session.is_over:
+                raise ConnectionLost(
+                    f"{self._address} closed the connection before any namespace was joined"
+                )
+            left = session.deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("no answer to the join")
+            self._run_command(min(left, _TICK))
+            if self._closing:
+                return
+
+    def _opened(self) -> None:
+        self.error = None
+        self.connected_since = datetime.now(timezone.utc)
+        self._connections += 1
+        self.reconnects = self._connections - 1
+        if not self._closing:
+            self._move(_S.OPEN)
+            _log.info("connected to %s", self._address)
+            self._notify(LifecycleEvent(type="connect"))
+        self._announce()
+
+    def _serve(self, session: Session) -> str:
+        """Look after *session* until it ends; return the reason."""
+        while not self._closing:
+            if session.is_over:
+                return "the server closed the connection, or it broke"
+            now = time.monotonic()
+            for name in self.joins.due(now):
+                self.joins.asked(name, now)
+                session.join(name)
+            late = self.joins.overdue(now)
+            if late is not None:
+                return f"the server did not answer the join of {late}"
+            due = self.joins.next_due()
+            wait = _TICK if due is None else max(0.0, min(_TICK, due - now))
+            if not self._run_command(wait) and not session.is_healthy():
+                return "a thread of the connection died"
+        return "closed by this client"
+
+    def _closed(self, session: Session, reason: str) -> None:
+        if session.oversized:
+            reason = "the server sent an event larger than max_event_bytes"
+        if self._closing:
+            while self._run_command(0):  # emits that came before the end
+                pass
+        session.close(_FLUSH if self._closing else 0, _GRACE)
+        self.connected_since = None
+        self.acks.fail(ConnectionLost("the connection dropped before the server answered"))
+        if not self._closing:
+            _log.warning("lost the connection to %s: %s", self._address, reason)
+        self._notify(LifecycleEvent(type="disconnect", reason=reason))
+        self._announce()
+
+    def _is_final(self, error: EvolutionError) -> bool:
+        if isinstance(error, AuthenticationError):
+            return not self._credentials.has_changed()
+        return isinstance(error, WebsocketDisabledError) and not self._connections
+
+    def _report(self, error: EvolutionError, attempt: int, delay: float | None) -> None:
+        self.error = error
+        self.failures += 1
+        if delay is not None:
+            _log.warning("%s (attempt %d, next in %.1f s)", error, attempt, delay)
+        self._notify(
+            LifecycleEvent(type="connect_error", error=error, attempt=attempt, delay=delay)
+        )
+        self._announce()
+
+    def _last_word(self, error: EvolutionError, attempt: int) -> EvolutionError:
+        if self._is_final(error) or not self._connections:
+            return error
+        return ConnectionLost(f"gave up after {attempt} attempts: {error}")
+
+    def _pause(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not self._closing:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return
+            self._run_command(left)
+
+    def _run_command(self, timeout: float) -> bool:
+        """Run one command; return False when none came within *timeout* seconds."""
+        try:
+            command = (
+                self._commands.get(timeout=timeout) if timeout else self._commands.get_nowait()
+            )
+        except queue.Empty:
+            return False
+        command()
+        return True
+
+    def _move(self, state: ConnectionState) -> None:
+        if state is self._state:
+            return
+        if state not in _LEGAL[self._state]:
+            raise RuntimeError(f"illegal step from {self._state.name} to {state.name}")
+        self._state = state
+
+    def _announce(self) -> None:
+        for watch in list(self._watchers):
+            watch.put(None)
+
+    # Notices of the socket's thread, run by the supervisor
+
+    def on_joined(self, name: str) -> None:
+        """Note that the server let this client into a namespace."""
+        if self.joins.joined(name):
+            if name != "/":
+                _log.info("joined %s", name)
+            self._announce()
+
+    def on_refused(self, name: str, reason: str) -> None:
+        """Note that the server refused a namespace, and say so once."""
+        if self.joins.refused(name, reason, time.monotonic()):
+            if reason == INVALID_NAMESPACE:
+                _log.info(
+                    "%s is pending: the server creates it with the first event of that instance "
+                    "for which its websocket is enabled",
+                    name,
+                )
+            else:
+                _log.warning("the server refused %s: %s; asking again", name, printable(reason))
+        self._announce()
+
+    def on_left(self, name: str) -> None:
+        """Note that the server took this client out of a namespace."""
+        _log.info("the server ended %s; joining again", name)
+        self.joins.left(name, time.monotonic())
+        self._announce()
+
+
+class _Control:
+    """Takes what the socket's thread notes to the supervisor, for one session."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.session: Session | None = None
+
+    def _submit(self, notice: Callable[[], object]) -> None:
+        def run() -> None:
+            # What an earlier session had to say is of no use to the present one.
+            if self._connection.is_latest(self.session):
+                notice()
+
+        self._connection.submit(run)
+
+    def on_joined(self, namespace: str) -> None:
+        self._submit(lambda: self._connection.on_joined(namespace))
+
+    def on_refused(self, namespace: str, reason: str) -> None:
+        self._submit(lambda: self._connection.on_refused(namespace, reason))
+
+    def on_left(self, namespace: str) -> None:
+        self._submit(lambda: self._connection.on_left(namespace))
+
+    def on_ack(self, namespace: str, number: int, args: list[Any]) -> None:
+        self._connection.acks.resolve(namespace, number, args)
+
+
+def _namespaces(address: Address, config: ClientConfig) -> Iterator[str]:
+    yield "/"
+    if config.global_events is not True:
+        yield from address.namespaces
+
+
+def _nothing() -> None:
+    """Wake the supervisor."""

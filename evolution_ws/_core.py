@@ -1,0 +1,108 @@
+"""
+The parts of one client, put together.
+
+Threads hold the core and never the :class:`~evolution_ws.Client`, so that a
+client which nobody holds any more can be noticed and closed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+
+from . import _exit
+from ._address import Address
+from ._callbacks import Callbacks
+from ._connection import Connection
+from ._credentials import Credentials
+from ._dispatch import Dispatcher
+from ._emitter import Emitter
+from ._hub import Hub
+from ._intake import Intake
+from .config import ClientConfig
+from .exceptions import EvolutionError
+from .state import ConnectionState, Stats
+
+
+_numbers = itertools.count(1)
+
+
+class Core:
+    """Wires intake, hub, callbacks, connection and emitter of one client."""
+
+    def __init__(
+        self,
+        address: Address,
+        config: ClientConfig,
+        api_key: str | Callable[[], str | None] | None,
+    ) -> None:
+        self.address = address
+        self.config = config
+        name = f"evolution-ws-{next(_numbers)}"
+        self.hub = Hub(config)
+        self.callbacks = Callbacks(config.callback_context, config.on_error)
+        self.dispatcher = Dispatcher(self.callbacks, self.hub, config.callback_workers, name)
+        self.credentials = Credentials(api_key or address.api_key, config)
+        self.intake = Intake(
+            address.instances, config, self.hub.wants, self.hub.deliver, self._is_joined
+        )
+        self.connection = Connection(
+            address, config, self.credentials, self.intake, self.hub.deliver, self._ended, name
+        )
+        self.emitter = Emitter(address, self.connection, self.start)
+
+    def _is_joined(self, namespace: str) -> bool:
+        return self.connection.joins.is_joined(namespace)
+
+    def _ended(self, error: EvolutionError | None) -> None:
+        """Tell the consumers; runs on the supervisor."""
+        self.hub.close(error)
+        _exit.unwatch(self)
+
+    def start(self) -> bool:
+        """Connect in the background unless that goes on already; return whether this call did."""
+        connection = self.connection
+        if connection.state is ConnectionState.FAILED:
+            self.hub.reopen()
+        started = connection.start()
+        if started:
+            _exit.watch(self)
+        if not connection.has_ended():
+            self.dispatcher.start()
+        return started
+
+    def request_close(self) -> None:
+        """Ask for the end; never blocks."""
+        self.connection.request_close()
+
+    def close(self, timeout: float) -> bool:
+        """End everything within *timeout* seconds; return whether nothing is left."""
+        deadline = time.monotonic() + timeout
+        closed = self.connection.close(timeout)
+        self.hub.close(None)
+        _exit.unwatch(self)
+        return self.dispatcher.finish(max(0.0, deadline - time.monotonic())) and closed
+
+    def stats(self) -> Stats:
+        """Return the counters as they are now."""
+        intake, connection = self.intake, self.connection
+        waiting, size = self.hub.waiting
+        last = intake.last_event
+        return Stats(
+            received=intake.received,
+            delivered=max(0, self.hub.delivered),
+            dropped=self.hub.dropped,
+            filtered=intake.filtered,
+            duplicates=intake.duplicates,
+            malformed=intake.malformed,
+            callback_errors=self.callbacks.errors,
+            reconnects=connection.reconnects,
+            emitted=self.emitter.emitted,
+            emits_lost=connection.emits_lost,
+            queue_events=waiting,
+            queue_bytes=size,
+            connected_since=connection.connected_since,
+            last_event_at=datetime.fromtimestamp(last, timezone.utc) if last else None,
+        )

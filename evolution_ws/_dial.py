@@ -1,0 +1,194 @@
+"""Open the TCP or TLS connection to a server, within a deadline and abortable from any thread."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+import time
+import urllib.request
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from .exceptions import ConfigError
+
+
+# More than any sane proxy adds to the handshake; an endless answer must not fill the memory.
+_MAX_HANDSHAKE = 64 * 1024
+
+
+def make_tls_context(verify: bool | str, cert: str | tuple[str, str] | None) -> ssl.SSLContext:
+    """
+    Return the context for every TLS connection of a client, socket and REST alike.
+
+    Raises:
+        ConfigError: A file named in *verify* or *cert* cannot be used.
+    """
+    try:
+        context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
+        if verify is True:
+            _add_bundled_authorities(context)
+        if cert is not None:
+            context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
+    except OSError as exc:
+        raise ConfigError(f"verify={verify!r}, cert={cert!r} cannot be loaded: {exc}") from exc
+    if verify is False:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _add_bundled_authorities(context: ssl.SSLContext) -> None:
+    # Slim container images come without the system's authorities; requests brings its own.
+    import certifi
+
+    context.load_verify_locations(certifi.where())
+
+
+def proxy_options(proxy: str | None, scheme: str, host: str) -> dict[str, Any]:
+    """
+    Return websocket-client's options for the proxy that leads to *host*; empty without one.
+
+    Args:
+        proxy:
+            ``"env"``, None or a URL, as in the configuration.
+        scheme:
+            ``http`` or ``https``.
+    """
+    if proxy == "env":
+        proxy = None if _is_loopback(host) else _proxy_from_environment(scheme, host)
+    if not proxy:
+        return {}
+    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    if not parts.hostname:
+        raise ConfigError("the proxy's URL names no host")
+    default_port = 1080 if parts.scheme.startswith("socks") else 80
+    options: dict[str, Any] = {
+        "http_proxy_host": parts.hostname,
+        "http_proxy_port": parts.port or default_port,
+        "proxy_type": "http" if parts.scheme == "https" else parts.scheme,
+        # Whether a proxy is used was decided here; websocket-client must not decide again.
+        "http_no_proxy": ["no.proxy.invalid"],
+    }
+    if parts.username:
+        options["http_proxy_auth"] = (unquote(parts.username), unquote(parts.password or ""))
+    return options
+
+
+def _proxy_from_environment(scheme: str, host: str) -> str | None:
+    proxies = urllib.request.getproxies()
+    if urllib.request.proxy_bypass(host):
+        return None
+    return proxies.get(scheme) or proxies.get("all")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost" or host.lower().endswith(".localhost")
+
+
+class Dialer:
+    """Makes one connection. :meth:`abort` ends it at any moment, from any thread."""
+
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
+        self.sock: socket.socket | None = None
+        self._aborted = False
+
+    def dial(self, host: str, port: int, context: ssl.SSLContext | None) -> socket.socket:
+        """
+        Return a connected socket.
+
+        Raises:
+            OSError: The name is unknown, nobody listens, TLS failed, or time ran out.
+        """
+        error: OSError = OSError(f"no address for {host}")
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        ):
+            sock = socket.socket(family, kind, protocol)
+            try:
+                self._adopt(sock)
+                sock.connect(address)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                return self._wrap(sock, host, context) if context else sock
+            except OSError as exc:
+                sock.close()
+                error = exc
+                if self._aborted or isinstance(exc, ssl.SSLError):
+                    break
+        raise error
+
+    def _wrap(self, sock: socket.socket, host: str, context: ssl.SSLContext) -> ssl.SSLSocket:
+        # The handshake is a step of its own, so that abort() has the socket while it runs.
+        tls = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+        try:
+            self._adopt(tls)
+            tls.do_handshake()
+        except BaseException:
+            tls.close()
+            raise
+        return tls
+
+    def _adopt(self, sock: socket.socket) -> None:
+        self.sock = sock
+        if self._aborted:
+            raise ConnectionAbortedError("the attempt was given up")
+        sock.settimeout(remaining(self._deadline))
+
+    def abort(self) -> None:
+        """Make whatever uses the socket fail at once. Never raises."""
+        self._aborted = True
+        kill(self.sock)
+
+
+class HandshakeSocket:
+    """
+    A socket for the length of an HTTP handshake.
+
+    Each read gets what is left of the time: a server that sends a byte now and
+    then would otherwise hold the handshake up for ever.
+    """
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self.inner = sock
+        self._deadline = deadline
+        self._read = 0
+
+    def recv(self, size: int) -> bytes:
+        """Read up to *size* bytes."""
+        self.inner.settimeout(remaining(self._deadline))
+        data = self.inner.recv(size)
+        self._read += len(data)
+        if self._read > _MAX_HANDSHAKE:
+            raise OSError("the server's answer to the handshake does not end")
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+def remaining(deadline: float) -> float:
+    """
+    Return the seconds until *deadline*, a time of the monotonic clock.
+
+    Raises:
+        TimeoutError: There are none left.
+    """
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise TimeoutError("the time for connecting is used up")
+    return seconds
+
+
+def kill(sock: socket.socket | None) -> None:
+    """Shut *sock* down under whoever uses it. Never raises."""
+    if sock is not None:
+        try:
+            # Not SSLSocket.shutdown(), which would first pull the TLS layer from under a reader.
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        except OSError:  # closed, or never connected
+            pass

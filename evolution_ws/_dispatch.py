@@ -1,0 +1,143 @@
+"""The threads that run callbacks."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import zlib
+
+import attrs
+
+from ._callbacks import Callbacks
+from ._hub import Consumer, Delivered, Hub
+from ._queue import QueueClosed
+from .events import Event
+from .lifecycle import LifecycleEvent
+
+
+_log = logging.getLogger("evolution_ws")
+
+
+@attrs.define(eq=False)
+class _Shard(Consumer):
+    """The share of the events that one of several threads handles."""
+
+    number: int = 0
+    count: int = 1
+
+    def accepts(self, event: Delivered) -> bool:
+        if self.count > 1 and _shard_of(event, self.count) != self.number:
+            return False
+        return super().accepts(event)
+
+
+class Dispatcher:
+    """
+    Runs callbacks in order, off the threads of the connection.
+
+    With several threads, events of one chat go to the same one and stay in
+    order; lifecycle events go to the first.
+    """
+
+    def __init__(self, callbacks: Callbacks, hub: Hub, workers: int, name: str) -> None:
+        self._callbacks = callbacks
+        self._hub = hub
+        self._name = name
+        self._starting = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._alive: set[int] = set()
+        self._shards = [
+            _Shard(hub.new_queue("the queue of the callbacks"), number=number, count=workers)
+            for number in range(workers)
+        ]
+        self._is_listening = False
+
+    def refresh(self) -> None:
+        """Take the callbacks as they are now into account."""
+        with self._starting:
+            types, lifecycle = self._callbacks.types, self._callbacks.lifecycle_types
+            for shard in self._shards:
+                shard.lifecycle, shard.types = lifecycle, types
+                if not self._is_listening and len(self._callbacks):
+                    self._hub.add(shard)
+            self._is_listening = self._is_listening or len(self._callbacks) > 0
+
+    def start(self) -> None:
+        """Start the threads, if there are callbacks and they do not run."""
+        with self._starting:
+            if not self._is_listening or self._alive:
+                return
+            self._threads = []
+            for shard in self._shards:
+                suffix = f"-{shard.number + 1}" if len(self._shards) > 1 else ""
+                thread = threading.Thread(
+                    target=self._work, args=(shard,), name=f"{self._name}-callbacks{suffix}"
+                )
+                thread.daemon = True  # a callback that never returns must not hold the exit up
+                self._alive.add(shard.number)
+                self._threads.append(thread)
+                thread.start()
+
+    def _work(self, shard: _Shard) -> None:
+        try:
+            hand: list[Delivered] = []
+            while True:
+                shard.queue.take(hand)
+                event = hand.pop()
+                self._callbacks.run(event)
+                if isinstance(event, Event):
+                    event.ack()
+        except QueueClosed:
+            pass
+        except Exception as exc:
+            # The reason for which the client failed: run() and events() raise it to the user.
+            _log.debug("callbacks end: %s", type(exc).__name__)
+        finally:
+            self._alive.discard(shard.number)
+
+    @property
+    def is_current_thread(self) -> bool:
+        """Return whether the caller is one of the threads that run callbacks."""
+        return threading.current_thread() in self._threads
+
+    def finish(self, timeout: float) -> bool:
+        """
+        Wait until the callbacks of all events received before the end have run.
+
+        Args:
+            timeout:
+                Longest wait in seconds. Afterwards the events that are left are thrown
+                away, so that the threads end with the callback that runs.
+
+        Returns:
+            Whether all threads ended.
+        """
+        deadline = time.monotonic() + timeout
+        current = threading.current_thread()
+        for thread in self._threads:
+            if thread is not current:
+                thread.join(max(0.0, deadline - time.monotonic()))
+        late = [t.name for t in self._threads if t is not current and t.is_alive()]
+        if late:
+            for shard in self._shards:
+                shard.queue.discard()
+            _log.warning("a callback has not returned; %s goes on without being waited for", late)
+        return not late
+
+
+def _shard_of(event: Delivered, count: int) -> int:
+    if isinstance(event, LifecycleEvent):
+        return 0
+    return zlib.crc32(f"{event.instance}/{_chat_of(event.data)}".encode(errors="replace")) % count
+
+
+def _chat_of(data: object) -> str:
+    """Return what identifies the chat of an event, as far as a glance tells."""
+    if isinstance(data, list):
+        data = data[0] if data else None
+    if not isinstance(data, dict):
+        return ""
+    key = data.get("key")
+    where = key if isinstance(key, dict) else data
+    return str(where.get("remoteJid") or where.get("id") or "")

@@ -1,0 +1,145 @@
+"""Hand each event to every consumer that wants it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+import attrs
+
+from ._queue import EventQueue
+from .config import ClientConfig, Overflow
+from .events import Event
+from .lifecycle import LIFECYCLE_TYPES, LifecycleEvent
+
+
+_log = logging.getLogger("evolution_ws")
+
+Delivered = Event | LifecycleEvent
+
+# Lifecycle events are small; what they hold has no size on the wire.
+_LIFECYCLE_SIZE = 1000
+
+
+@attrs.define(eq=False)
+class Consumer:
+    """A queue, and which events go into it."""
+
+    queue: EventQueue[Delivered]
+    types: frozenset[str] | None = None
+    """Names of events, lifecycle ones included; None for all events of the wire."""
+    instances: frozenset[str] | None = None
+    """Names of instances; None for all."""
+    lifecycle: frozenset[str] = frozenset()
+    """Names of lifecycle events that are wanted beside all events of the wire."""
+
+    def wants(self, name: str) -> bool:
+        """Return whether events named *name* are consumed."""
+        if self.types is None:
+            return name not in LIFECYCLE_TYPES or name in self.lifecycle
+        return name in self.types
+
+    def accepts(self, event: Delivered) -> bool:
+        """Return whether *event* is consumed."""
+        if not self.wants(event.type):
+            return False
+        return self.instances is None or event.instance in self.instances
+
+
+class Hub:
+    """The consumers of one client. Holds the client's threads off the client itself."""
+
+    def __init__(self, config: ClientConfig) -> None:
+        self._config = config
+        self._changing = threading.Lock()
+        # Replaced as a whole, so that the socket's thread reads it without a lock.
+        self._consumers: tuple[Consumer, ...] = ()
+        self._gone_accepted = 0
+        self._gone_dropped = 0
+        self._error: Exception | None = None
+        self._is_closed = False
+
+    def new_queue(
+        self, label: str, maxsize: int | None = None, overflow: Overflow | None = None
+    ) -> EventQueue[Delivered]:
+        """Return a queue with the client's limits, or others where given."""
+        config = self._config
+        queue: EventQueue[Delivered] = EventQueue(
+            config.queue_size if maxsize is None else maxsize,
+            config.queue_bytes,
+            overflow or config.overflow,
+            config.put_timeout,
+            _reporter(label),
+        )
+        return queue
+
+    def add(self, consumer: Consumer) -> None:
+        """Let *consumer* have the events from now on."""
+        with self._changing:
+            self._consumers = (*self._consumers, consumer)
+            if self._is_closed:
+                consumer.queue.close(self._error)
+
+    def remove(self, consumer: Consumer) -> None:
+        """Let *consumer* have no more events."""
+        with self._changing:
+            if consumer in self._consumers:
+                self._consumers = tuple(c for c in self._consumers if c is not consumer)
+                self._gone_accepted += consumer.queue.accepted - len(consumer.queue)
+                self._gone_dropped += consumer.queue.dropped
+
+    def wants(self, name: str) -> bool:
+        """Return whether any consumer wants events named *name*."""
+        for consumer in self._consumers:
+            if consumer.types is None or name in consumer.types:
+                return True
+        return False
+
+    def deliver(self, event: Delivered, size: int = _LIFECYCLE_SIZE) -> None:
+        """Put *event*, which takes *size* bytes of memory, into the queues that want it."""
+        for consumer in self._consumers:
+            if consumer.accepts(event):
+                consumer.queue.put(event, size)
+
+    def close(self, error: Exception | None = None) -> None:
+        """End every queue; consumers read what is left, then get *error*."""
+        with self._changing:
+            self._is_closed, self._error = True, error
+            for consumer in self._consumers:
+                consumer.queue.close(error)
+
+    def reopen(self) -> None:
+        """Take events again after a failure."""
+        with self._changing:
+            self._is_closed, self._error = False, None
+            for consumer in self._consumers:
+                consumer.queue.reopen()
+
+    @property
+    def delivered(self) -> int:
+        """Return the number of events that consumers took."""
+        return self._gone_accepted + sum(
+            consumer.queue.accepted - len(consumer.queue) for consumer in self._consumers
+        )
+
+    @property
+    def dropped(self) -> int:
+        """Return the number of events thrown away."""
+        return self._gone_dropped + sum(consumer.queue.dropped for consumer in self._consumers)
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Return the number of events that wait, and the memory that they take in bytes."""
+        queues = [consumer.queue for consumer in self._consumers]
+        return sum(map(len, queues)), sum(queue.waiting_bytes for queue in queues)
+
+
+def _reporter(label: str) -> Callable[[int], None]:
+    def report(dropped: int) -> None:
+        if dropped:
+            _log.warning("%s: %d events were dropped while it was full", label, dropped)
+        else:
+            _log.warning("%s is full: events are being dropped; its consumer is too slow", label)
+
+    return report

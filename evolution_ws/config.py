@@ -1,0 +1,270 @@
+"""Everything that can be set about a client, with its default."""
+
+from __future__ import annotations
+
+import enum
+import os
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from .exceptions import ConfigError
+
+
+__all__ = ["Backoff", "ClientConfig", "Overflow"]
+
+MIB = 1024 * 1024
+
+
+class Overflow(enum.Enum):
+    """What a full queue does with the next event."""
+
+    DROP_OLDEST = "drop_oldest"
+    """Throw away the oldest event that waits; count it."""
+
+    DROP_NEWEST = "drop_newest"
+    """Throw away the event that arrives; count it."""
+
+    BLOCK = "block"
+    """Hold the connection back for at most *put_timeout*, then act as DROP_OLDEST."""
+
+    RAISE = "raise"
+    """End the stream: the consumer gets :exc:`~evolution_ws.QueueOverflow`."""
+
+
+def _positive(_: Any, attribute: attrs.Attribute[Any], value: float) -> None:
+    if not value > 0:
+        raise ConfigError(f"{attribute.name} has to be greater than 0, not {value!r}")
+
+
+def _not_negative(_: Any, attribute: attrs.Attribute[Any], value: float) -> None:
+    if not value >= 0:
+        raise ConfigError(f"{attribute.name} must not be negative: {value!r}")
+
+
+@attrs.frozen(kw_only=True)
+class Backoff:
+    """
+    The pauses between attempts to connect.
+
+    Example::
+
+        Client(url, backoff=Backoff(maximum=5, attempts=10))
+    """
+
+    initial: float = attrs.field(default=0.5, validator=_positive)
+    """First pause in seconds."""
+
+    maximum: float = attrs.field(default=30.0, validator=_positive)
+    """Longest pause in seconds."""
+
+    factor: float = attrs.field(default=2.0, validator=_positive)
+    """How much longer each pause is than the one before."""
+
+    jitter: float = attrs.field(default=0.5, validator=_not_negative)
+    """Share of a pause that is left to chance, from 0 (none) to 1 (all of it)."""
+
+    attempts: int | None = attrs.field(default=None)
+    """Attempts in a row before giving up; None never gives up."""
+
+    @attempts.validator
+    def _check_attempts(self, _: Any, value: int | None) -> None:
+        if value is not None and value < 1:
+            raise ConfigError(f"attempts has to be at least 1, or None for no limit, not {value!r}")
+
+    @jitter.validator
+    def _check_jitter(self, _: Any, value: float) -> None:
+        if value > 1:
+            raise ConfigError(f"jitter has to be between 0 and 1, not {value!r}")
+
+    def delays(self) -> Iterator[float]:
+        """Yield the pause in seconds before each further attempt."""
+        delay = self.initial
+        given = 1
+        while self.attempts is None or given < self.attempts:
+            shown = min(delay, self.maximum)
+            # Many clients lose a restarted server at the same moment: spread them.
+            yield shown * (1 - self.jitter * random.random())
+            delay = min(delay * self.factor, self.maximum)
+            given += 1
+
+
+def _to_overflow(value: Overflow | str) -> Overflow:
+    try:
+        return Overflow(value.lower()) if isinstance(value, str) else Overflow(value)
+    except ValueError:
+        names = ", ".join(policy.value for policy in Overflow)
+        raise ConfigError(f"overflow has to be one of {names}, not {value!r}") from None
+
+
+def _to_aware(value: datetime | str | None) -> datetime | None:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        except ValueError:
+            raise ConfigError(f"since has to be an ISO date and time, not {value!r}") from None
+    if value is not None and value.tzinfo is None:
+        raise ConfigError("since needs a time zone, such as datetime.now(timezone.utc)")
+    return value.astimezone(timezone.utc) if value is not None else None
+
+
+@attrs.frozen(kw_only=True)
+class ClientConfig:
+    """
+    The settings of a :class:`~evolution_ws.Client`.
+
+    Any field may be given to the client as a keyword instead. Times are in
+    seconds, sizes in bytes unless they count events.
+    """
+
+    backoff: Backoff = attrs.field(factory=Backoff)
+    """Pauses between attempts to connect."""
+
+    connect_timeout: float = attrs.field(default=10.0, validator=_positive)
+    """Longest time for one attempt to connect, from the name look-up to the joined namespace."""
+
+    close_timeout: float = attrs.field(default=5.0, validator=_positive)
+    """Longest time that :meth:`Client.close` takes, unless told otherwise."""
+
+    queue_size: int = attrs.field(default=10_000, validator=_not_negative)
+    """Events that may wait in the inbox; 0 leaves the client without an inbox."""
+
+    queue_bytes: int = attrs.field(default=64 * MIB, validator=_positive)
+    """Memory that waiting events may take, in each queue."""
+
+    overflow: Overflow = attrs.field(default=Overflow.DROP_OLDEST, converter=_to_overflow)
+    """What a full queue does."""
+
+    put_timeout: float = attrs.field(default=5.0, validator=_positive)
+    """How long :attr:`Overflow.BLOCK` holds the connection back. While it does, the server's pings
+    go unanswered, so it has to stay well under the server's ping timeout (20 seconds)."""
+
+    callback_workers: int = attrs.field(default=1, validator=_positive)
+    """Threads that run callbacks. With more than one, events of one chat stay in order."""
+
+    callback_context: Callable[[], AbstractContextManager[object]] | None = None
+    """Makes a context manager that is entered around each callback."""
+
+    on_error: Callable[[Exception, Any], object] | None = None
+    """Gets the exception that a callback raised, and the event."""
+
+    global_events: bool | None = None
+    """None finds out whether the server is in global mode; True listens to ``/`` alone; False
+    leaves ``/`` once all instances are joined."""
+
+    backfill: bool = True
+    """Fetch the messages of a gap from the server's history, over REST and with the api key."""
+
+    since: datetime | None = attrs.field(default=None, converter=_to_aware)
+    """Also fetch the messages stored since then on the first connection."""
+
+    durable: str | None = attrs.field(default=None, converter=attrs.converters.optional(os.fspath))
+    """File of the durable inbox; None keeps events in memory."""
+
+    auto_ack: bool = True
+    """Whether an event of the durable inbox is done when its consumer comes back for the next one.
+    With False it is done when :meth:`Event.ack` was called."""
+
+    configure: bool = False
+    """Switch on, over REST and on the first connection, the events that the consumers want."""
+
+    verify: bool | str = True
+    """Check the server's certificate; a str is the path of the authorities to trust instead."""
+
+    cert: str | tuple[str, str] | None = None
+    """Client certificate: a PEM file, or certificate and key files."""
+
+    proxy: str | None = "env"
+    """``"env"`` reads the environment (http_proxy, https_proxy, no_proxy), None uses no proxy,
+    anything else is the proxy's URL."""
+
+    headers: Mapping[str, str] = attrs.field(factory=dict, converter=dict, repr=False)
+    """Further HTTP headers for the handshake and for REST calls."""
+
+    origin: str | None = None
+    """Value of the ``Origin`` header, for servers that limit CORS origins."""
+
+    max_event_bytes: int = attrs.field(default=64 * MIB, validator=_positive)
+    """Largest event accepted from the server; a larger one ends the connection."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.durable and self.queue_size == 0:
+            raise ConfigError("a durable inbox needs queue_size of at least 1")
+
+
+def config_from_env(prefix: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    """
+    Return the fields of :class:`ClientConfig` that *environ* sets.
+
+    Raises:
+        ConfigError: A value is not of its field's type.
+    """
+    found: dict[str, Any] = {}
+    for name, convert in _FROM_TEXT.items():
+        text = environ.get(prefix + name.upper())
+        if text is not None and text.strip():
+            try:
+                found[name] = convert(text.strip())
+            except ValueError as exc:
+                problem = exc if isinstance(exc, ConfigError) else "the value does not fit"
+                raise ConfigError(f"{prefix}{name.upper()}: {problem}") from None
+    backoff = {
+        name: convert(environ[key])
+        for name, convert in {"initial": float, "maximum": float, "attempts": int}.items()
+        if (key := f"{prefix}BACKOFF_{name.upper()}") in environ
+    }
+    if backoff:
+        found["backoff"] = Backoff(**backoff)
+    return found
+
+
+def _flag(text: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True}
+    words |= {"0": False, "false": False, "no": False, "off": False}
+    try:
+        return words[text.lower()]
+    except KeyError:
+        raise ConfigError("use true or false") from None
+
+
+def _flag_or_none(text: str) -> bool | None:
+    return None if text.lower() in ("auto", "none") else _flag(text)
+
+
+def _flag_or_path(text: str) -> bool | str:
+    try:
+        return _flag(text)
+    except ConfigError:
+        return str(Path(text))
+
+
+def _cert(text: str) -> str | tuple[str, str]:
+    first, comma, second = text.partition(",")
+    return (first.strip(), second.strip()) if comma else first
+
+
+_FROM_TEXT: dict[str, Callable[[str], Any]] = {
+    "connect_timeout": float,
+    "close_timeout": float,
+    "queue_size": int,
+    "queue_bytes": int,
+    "overflow": str,
+    "put_timeout": float,
+    "callback_workers": int,
+    "global_events": _flag_or_none,
+    "backfill": _flag,
+    "since": str,
+    "durable": str,
+    "auto_ack": _flag,
+    "configure": _flag,
+    "verify": _flag_or_path,
+    "cert": _cert,
+    "proxy": lambda text: None if text.lower() == "none" else text,
+    "origin": str,
+    "max_event_bytes": int,
+}
