@@ -81,6 +81,10 @@ class Callbacks:
             self._registrations = kept
         return found
 
+    def after_fork(self) -> None:
+        """Take a lock that no thread of the parent holds."""
+        self._changing = threading.Lock()
+
     def __len__(self) -> int:
         return len(self._registrations)
 

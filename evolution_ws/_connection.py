@@ -89,8 +89,14 @@ class Connection:
         """Attempts that failed so far."""
         self.reconnects = 0
         self.emits_lost = 0
-        self.connected_since: datetime | None = None
+        self.was_forked = False
+        """Whether the client was in use when this process was forked off, and is not yet here."""
         self._state = _S.NEW
+        self._connections = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self.connected_since: datetime | None = None
         self._starting = threading.Lock()
         self._commands: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         self._watchers: list[queue.SimpleQueue[None]] = []
@@ -98,7 +104,17 @@ class Connection:
         self._abandoned: EvolutionError | None = None
         self._session: Session | None = None
         self._thread: threading.Thread | None = None
-        self._connections = 0
+
+    def after_fork(self) -> None:
+        """Become new in the child of a fork; not a byte goes over the parent's socket."""
+        session, was_used = self._session, not self.has_ended()
+        self._begin()
+        self.acks = Acknowledgements()
+        self.joins.reset()
+        if session is not None:
+            session.let_go()
+        if was_used:
+            self._state, self.was_forked = _S.NEW, True
 
     # Any thread
 
@@ -126,6 +142,7 @@ class Connection:
             if self._state not in (_S.NEW, _S.FAILED):
                 return False
             self._closing, self._abandoned, self.error = False, None, None
+            self.was_forked = False
             self._move(_S.CONNECTING)
             self._thread = threading.Thread(
                 target=self._run, name=f"{self._name}-supervisor", daemon=True
@@ -334,6 +351,8 @@ class Connection:
             if session.is_over:
                 return "the server closed the connection, or it broke"
             now = time.monotonic()
+            if self._config.global_events is False:
+                self._tend_root(session, now)
             for name in self.joins.due(now):
                 self.joins.asked(name, now)
                 session.join(name)
@@ -345,6 +364,15 @@ class Connection:
             if not self._run_command(wait) and not session.is_healthy():
                 return "a thread of the connection died"
         return "closed by this client"
+
+    def _tend_root(self, session: Session, now: float) -> None:
+        """Be in ``/`` only as long as it has to hold the connection for a pending namespace."""
+        is_needed = not all(self.joins.is_joined(name) for name in self._address.namespaces)
+        if self.joins.is_joined("/") and not is_needed:
+            session.leave("/")
+            self.joins.left("/", now, again=False)
+        elif is_needed and self.joins.is_dormant("/"):
+            self.joins.left("/", now)
 
     def _closed(self, session: Session, reason: str) -> None:
         if session.oversized:

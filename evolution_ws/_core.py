@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 
-from . import _exit
+from . import _process
 from ._address import Address
 from ._callbacks import Callbacks
 from ._connection import Connection
@@ -52,6 +52,8 @@ class Core:
             address, config, self.credentials, self.intake, self.hub.deliver, self._ended, name
         )
         self.emitter = Emitter(address, self.connection, self.start)
+        self._is_patched = _process.gevent_state()
+        _process.register(self)
 
     def _is_joined(self, namespace: str) -> bool:
         return self.connection.joins.is_joined(namespace)
@@ -59,19 +61,29 @@ class Core:
     def _ended(self, error: EvolutionError | None) -> None:
         """Tell the consumers; runs on the supervisor."""
         self.hub.close(error)
-        _exit.unwatch(self)
+        _process.is_closed(self)
 
     def start(self) -> bool:
         """Connect in the background unless that goes on already; return whether this call did."""
         connection = self.connection
+        if connection.has_ended():
+            _process.check_gevent(self._is_patched)
         if connection.state is ConnectionState.FAILED:
             self.hub.reopen()
         started = connection.start()
         if started:
-            _exit.watch(self)
+            _process.close_at_exit(self)
         if not connection.has_ended():
             self.dispatcher.start()
         return started
+
+    def after_fork(self) -> None:
+        """Become new in the child of a fork: locks and queues afresh, the socket let go of."""
+        self.hub.after_fork()
+        self.callbacks.after_fork()
+        self.dispatcher.after_fork()
+        self.connection.after_fork()
+        self.emitter.after_fork()
 
     def request_close(self) -> None:
         """Ask for the end; never blocks."""
@@ -82,7 +94,7 @@ class Core:
         deadline = time.monotonic() + timeout
         closed = self.connection.close(timeout)
         self.hub.close(None)
-        _exit.unwatch(self)
+        _process.is_closed(self)
         return self.dispatcher.finish(max(0.0, deadline - time.monotonic())) and closed
 
     def stats(self) -> Stats:

@@ -96,10 +96,13 @@ class Dispatcher:
         finally:
             self._alive.discard(shard.number)
 
-    @property
-    def is_current_thread(self) -> bool:
-        """Return whether the caller is one of the threads that run callbacks."""
-        return threading.current_thread() in self._threads
+    def after_fork(self) -> None:
+        """Forget the threads, which exist in the parent only."""
+        self._starting = threading.Lock()
+        self._threads, self._alive = [], set()
+        if not self._is_listening:  # otherwise the hub knows the shards
+            for shard in self._shards:
+                shard.queue = shard.queue.fresh()
 
     def finish(self, timeout: float) -> bool:
         """

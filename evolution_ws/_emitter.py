@@ -33,6 +33,10 @@ class Emitter:
         self._counting = threading.Lock()
         self.emitted = 0
 
+    def after_fork(self) -> None:
+        """Take a lock that no thread of the parent holds."""
+        self._counting = threading.Lock()
+
     def emit(
         self, event: str, data: Any, instance: str | None, namespace: str | None, wait: float | None
     ) -> None:
@@ -101,6 +105,11 @@ class Emitter:
         state = self._connection.state
         if state in (ConnectionState.CLOSED, ConnectionState.CLOSING):
             return ClientClosed("the client is closed; make a new one to emit")
+        if self._connection.was_forked:
+            return NotConnectedError(
+                "this client was connected in the parent process; connect it in this one, too: "
+                "in Celery's worker_process_init, in gunicorn's post_fork, or with connect()"
+            )
         if state is ConnectionState.NEW:
             return NotConnectedError(
                 "the client is not connected; call connect(), or emit with a timeout"

@@ -4,9 +4,11 @@ The one place that knows how python-socketio and what it stands on can be extend
 What is relied upon, checked with python-socketio 5.12 to 5.18, python-engineio
 4.11 to 4.15 and websocket-client 1.6 to 1.9, and guarded by tests:
 
-* ``socketio.Client``: ``reconnection``, ``handle_sigint``, ``logger``, ``engineio_logger`` (objects:
-  a bool would add handlers and levels to the user's logging), ``connect(wait=False)``, ``eio``;
+* ``socketio.Client``: ``reconnection``, ``handle_sigint``, ``logger`` and ``engineio_logger``
+  (objects: a bool would add handlers and levels to the user's logging), ``connect(wait=False)``,
+  ``eio``;
 * ``socketio.packet.Packet``: ``encode()`` and the class attribute ``json``;
+* ``engineio.base_client.connected_clients``;
 * ``engineio.Client``: ``start_background_task`` (replaced on the instance), ``send``, ``queue``,
   ``ws``, ``read_loop_task``, ``write_loop_task``;
 * ``websocket.WebSocket``: ``class_`` of ``create_connection``, the option ``socket``, ``connect``,
@@ -17,6 +19,7 @@ What is relied upon, checked with python-socketio 5.12 to 5.18, python-engineio
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +28,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
+import engineio.base_client
 import socketio
 import socketio.packet
 import websocket
@@ -41,11 +45,14 @@ _READ_SIZE = 256 * 1024
 # Frames the kernel has not taken yet. Past this the server does not read.
 _MAX_UNSENT = 10_000
 
-_TEXT = 0x81  # an unfragmented text frame
-_BINARY = 0x82
+# First bytes of unfragmented frames.
+_TEXT = 0x81
+_WHOLE = frozenset({_TEXT, 0x82})
 
 # What upstream says at any level may hold keys and messages.
-_SILENCE = logging.Logger("evolution_ws.silence", level=logging.CRITICAL + 1)
+_SILENCE = logging.getLogger("evolution_ws.silence")
+_SILENCE.addFilter(lambda record: False)
+_SILENCE.setLevel(logging.CRITICAL + 1)
 
 
 class RedirectRefused(OSError):
@@ -106,7 +113,7 @@ class EventSocket(websocket.WebSocket):
             raw = session.dialer.dial(host, parts.port or (443 if secure else 80), context)
             options["socket"] = HandshakeSocket(raw, session.deadline)
         try:
-            super().connect(url, **options, **proxy)
+            super().connect(url, **options, **proxy)  # type: ignore[no-untyped-call]
         except websocket.WebSocketException as exc:
             answer = self.handshake_response
             if answer is not None and 300 <= answer.status < 400:
@@ -136,13 +143,13 @@ class EventSocket(websocket.WebSocket):
         """Return a message as ``(data, start, end, is_text)``; None when the server closed."""
         while True:
             first, second, header, length = self._peek()
-            if (first == _TEXT or first == _BINARY) and second < 0x80 and not self._fragments:
+            if first in _WHOLE and second < 0x80 and not self._fragments:
                 data, start, end = self._payload(header, length)
                 return data, start, end, first == _TEXT
             if second >= 0x80:
                 raise websocket.WebSocketProtocolException("a server must not mask its frames")
             # Everything unusual is left to the parent class, which reads from the same buffer.
-            frame = self.recv_frame()
+            frame = self.recv_frame()  # type: ignore[no-untyped-call]
             if frame.opcode == websocket.ABNF.OPCODE_CLOSE:
                 self.send_close()
                 return None
@@ -374,7 +381,7 @@ class Session:
                 if task.is_alive():
                     self.abort()
                     task.join(grace)
-        self.ws.shutdown()
+        self.ws.shutdown()  # type: ignore[no-untyped-call]
 
     def _flush(self, queue: Any, seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -394,6 +401,16 @@ class Session:
             ws.send_close()
         except (OSError, websocket.WebSocketException):
             self.abort()
+
+    def let_go(self) -> None:
+        """Close this process's copy of the socket, in the child of a fork, and nothing else."""
+        self._over = True
+        for sock in (self.dialer.sock, self.ws.sock if self.ws else None):
+            if sock is not None and sock.fileno() >= 0:
+                # Neither a frame nor a TLS alert: the connection is the parent's.
+                os.close(sock.detach())
+        if self._sio is not None and self._sio.eio in engineio.base_client.connected_clients:
+            engineio.base_client.connected_clients.remove(self._sio.eio)
 
     def abort(self) -> None:
         """Cut the connection, or the attempt. Any thread; never blocks, never raises."""

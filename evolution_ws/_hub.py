@@ -91,10 +91,7 @@ class Hub:
 
     def wants(self, name: str) -> bool:
         """Return whether any consumer wants events named *name*."""
-        for consumer in self._consumers:
-            if consumer.types is None or name in consumer.types:
-                return True
-        return False
+        return any(consumer.wants(name) for consumer in self._consumers)
 
     def deliver(self, event: Delivered, size: int = _LIFECYCLE_SIZE) -> None:
         """Put *event*, which takes *size* bytes of memory, into the queues that want it."""
@@ -115,6 +112,12 @@ class Hub:
             self._is_closed, self._error = False, None
             for consumer in self._consumers:
                 consumer.queue.reopen()
+
+    def after_fork(self) -> None:
+        """Start with empty queues: the events in them are the parent's, and so are the locks."""
+        self._changing = threading.Lock()
+        for consumer in self._consumers:
+            consumer.queue = consumer.queue.fresh()
 
     @property
     def delivered(self) -> int:

@@ -116,6 +116,11 @@ class Joins:
         join = self._joins.get(name)
         return join is not None and join.state is NamespaceState.JOINED
 
+    def is_dormant(self, name: str) -> bool:
+        """Return whether *name* was left on purpose."""
+        join = self._joins[name]
+        return join.state is NamespaceState.LEFT and join.due is None and join.asked_at is None
+
     def was_joined(self, name: str) -> bool:
         """Return whether *name* was joined at any time, on this connection or an earlier one."""
         return self._joins[name].ever_joined

@@ -26,7 +26,7 @@ def loads(data: bytes | memoryview) -> Any:
             # orjson refuses what JavaScript may send (lone surrogates as escapes).
             pass
     try:
-        return json.loads(str(data, "utf-8"), parse_constant=_refuse)
+        return _decode(str(data, "utf-8"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -55,3 +55,7 @@ def dumps(value: Any, **_: Any) -> str:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON")
+
+
+# Made once: json.loads() makes a decoder at each call that has options.
+_decode = json.JSONDecoder(parse_constant=_refuse).decode

@@ -9,7 +9,6 @@ nobody wants.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import attrs
@@ -266,7 +265,7 @@ class _Attachments:
 
 
 def _filled(value: Any, contents: list[bytes]) -> Any:
-    """Return *value* with the placeholders in it replaced by *contents*; lists and dicts in place."""
+    """Return *value* with its placeholders replaced by *contents*; containers change in place."""
     if type(value) is dict:
         if value.get("_placeholder") is True:
             number = value["num"]

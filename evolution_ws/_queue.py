@@ -68,6 +68,14 @@ class EventQueue(Generic[T]):
         self.dropped = 0
         """Events thrown away so far."""
 
+    def fresh(self) -> EventQueue[T]:
+        """Return an empty queue with the same limits, closed if this one is."""
+        queue: EventQueue[T] = EventQueue(
+            self._maxsize, self._max_bytes, self._overflow, self._put_timeout, self._on_episode
+        )
+        queue._closed, queue._error = self._closed, self._error
+        return queue
+
     def __len__(self) -> int:
         return len(self._items)
 

@@ -83,11 +83,9 @@ def _no_answer(exc: Exception, timeout: float) -> NoAnswer:
     if isinstance(exc, requests.exceptions.SSLError):
         return NoAnswer("setup", f"TLS failed ({_tls_reason(exc)})", _TLS_ADVICE)
     causes = list(_causes(exc))
-    if any(isinstance(c, (TimeoutError, urllib3.exceptions.TimeoutError)) for c in causes):
+    if any(isinstance(c, (TimeoutError, urllib3.exceptions.ReadTimeoutError)) for c in causes):
         return NoAnswer("timeout", f"no answer within {timeout:g} s", "A longer timeout= may help")
-    if any(
-        isinstance(c, (socket.gaierror, urllib3.exceptions.NameResolutionError)) for c in causes
-    ):
+    if any(isinstance(c, socket.gaierror) for c in causes):
         return NoAnswer("connect", "the host's name cannot be resolved", "Check the URL")
     if any(isinstance(c, ConnectionRefusedError) for c in causes):
         return NoAnswer("connect", "the connection was refused", "Is the server running?")

@@ -72,8 +72,9 @@ class Adapter(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **kwargs, ssl_context=self._context)
-        if not proxy.lower().startswith("socks"):  # whose connections are of a class of their own
-            manager.pool_classes_by_scheme = self._pools
+        # Connections through SOCKS are of a class of their own.
+        own = manager.pool_classes_by_scheme if proxy.lower().startswith("socks") else self._pools
+        manager.pool_classes_by_scheme = own
         return manager
 
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import attrs
 
+from .event_types import GLOBAL_ONLY, config_name
 from .exceptions import ConfigError
 
 
 # The server derives GROUPS_UPDATE from the event's name, but its list of allowed names
 # holds GROUP_UPDATE: no setting of an instance delivers the event.
-UNDELIVERABLE = frozenset({"GROUPS_UPDATE", "GROUP_UPDATE"})
+UNDELIVERABLE = frozenset(config_name(name) for name in GLOBAL_ONLY)
 
 # The server waits this long itself; more is milliseconds by mistake.
 _LONGEST_DELAY = 300.0
@@ -147,7 +148,7 @@ def setting_name(event: str | Enum) -> str:
     name = event.value if isinstance(event, Enum) else event
     if not isinstance(name, str) or not name.strip():
         raise ConfigError(f"an event's name has to be a str that is not empty, not {name!r}")
-    return name.strip().replace(".", "_").replace("-", "_").upper()
+    return config_name(name)
 
 
 def setting_names(events: Iterable[str | Enum] | str | None) -> tuple[str, ...]:
