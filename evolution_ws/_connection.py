@@ -18,9 +18,11 @@ from typing import Any
 
 from ._acks import Acknowledgements
 from ._address import Address
+from ._backfill import Backfill
 from ._credentials import Credentials
 from ._engine import Session
 from ._explain import explain
+from ._holding import EVERY_INSTANCE
 from ._intake import Intake
 from ._joins import INVALID_NAMESPACE, Joins
 from ._packets import PacketReader
@@ -70,6 +72,7 @@ class Connection:
         config: ClientConfig,
         credentials: Credentials,
         intake: Intake,
+        backfill: Backfill,
         notify: Callable[[LifecycleEvent], object],
         on_end: Callable[[EvolutionError | None], object],
         name: str,
@@ -78,6 +81,7 @@ class Connection:
         self._config = config
         self._credentials = credentials
         self._intake = intake
+        self._backfill = backfill
         self._notify = notify
         self._on_end = on_end
         self._name = name
@@ -132,6 +136,10 @@ class Connection:
         session = self._session
         return session if session is not None and self.state is _S.OPEN else None
 
+    def hold(self, namespace: str) -> None:
+        """Keep the events of a namespace back until what came before them is fetched."""
+        self._backfill.hold_late(namespace[1:])
+
     def is_latest(self, session: Session | None) -> bool:
         """Return whether *session* is the present one."""
         return session is self._session
@@ -143,6 +151,7 @@ class Connection:
                 return False
             self._closing, self._abandoned, self.error = False, None, None
             self.was_forked = False
+            self._backfill.started()
             self._move(_S.CONNECTING)
             self._thread = threading.Thread(
                 target=self._run, name=f"{self._name}-supervisor", daemon=True
@@ -317,6 +326,7 @@ class Connection:
     def _open(self, session: Session) -> None:
         self.joins.reset()
         self._intake.begin_session()
+        self._backfill.before_open(self._is_first_attempt())
         now = time.monotonic()
         names = self.joins.due(now)
         for name in names:
@@ -336,6 +346,7 @@ class Connection:
 
     def _opened(self) -> None:
         self.error = None
+        self._backfill.opened(self._joined_instances(), self._is_first_attempt())
         self.connected_since = datetime.now(timezone.utc)
         self._connections += 1
         self.reconnects = self._connections - 1
@@ -344,6 +355,14 @@ class Connection:
             _log.info("connected to %s", self._address)
             self._notify(LifecycleEvent(type="connect"))
         self._announce()
+
+    def _is_first_attempt(self) -> bool:
+        return not self._connections and not self.failures
+
+    def _joined_instances(self) -> list[str]:
+        if self._address.instances is None:
+            return [EVERY_INSTANCE]
+        return [name for name in self._address.instances if self.joins.is_joined("/" + name)]
 
     def _serve(self, session: Session) -> str:
         """Look after *session* until it ends; return the reason."""
@@ -385,6 +404,7 @@ class Connection:
         self.acks.fail(ConnectionLost("the connection dropped before the server answered"))
         if not self._closing:
             _log.warning("lost the connection to %s: %s", self._address, reason)
+        self._backfill.session_ended(session.last_seen, self._intake.is_global)
         self._notify(LifecycleEvent(type="disconnect", reason=reason))
         self._announce()
 
@@ -440,11 +460,17 @@ class Connection:
 
     # Notices of the socket's thread, run by the supervisor
 
-    def on_joined(self, name: str) -> None:
+    def is_late(self, name: str) -> bool:
+        """Return whether a join of *name* would end a time without its events."""
+        return self._state is _S.OPEN and name != "/" and not self._intake.is_global
+
+    def on_joined(self, name: str, is_late: bool) -> None:
         """Note that the server let this client into a namespace."""
         if self.joins.joined(name):
             if name != "/":
                 _log.info("joined %s", name)
+            if is_late:
+                self._backfill.joined_late(name[1:])
             self._announce()
 
     def on_refused(self, name: str, reason: str) -> None:
@@ -483,7 +509,10 @@ class _Control:
         self._connection.submit(run)
 
     def on_joined(self, namespace: str) -> None:
-        self._submit(lambda: self._connection.on_joined(namespace))
+        is_late = self._connection.is_late(namespace)
+        if is_late:  # here, before this thread reads the first event of the instance
+            self._connection.hold(namespace)
+        self._submit(lambda: self._connection.on_joined(namespace, is_late))
 
     def on_refused(self, namespace: str, reason: str) -> None:
         self._submit(lambda: self._connection.on_refused(namespace, reason))

@@ -11,20 +11,27 @@ import itertools
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 from . import _process
 from ._address import Address
+from ._backfill import Backfill
 from ._callbacks import Callbacks
 from ._connection import Connection
 from ._credentials import Credentials
 from ._dispatch import Dispatcher
 from ._emitter import Emitter
+from ._holding import Holding
 from ._hub import Hub
 from ._intake import Intake
+from ._seen import SeenMessages
 from .config import ClientConfig
 from .exceptions import EvolutionError
 from .state import ConnectionState, Stats
 
+
+if TYPE_CHECKING:
+    from .rest import Api
 
 _numbers = itertools.count(1)
 
@@ -45,21 +52,69 @@ class Core:
         self.callbacks = Callbacks(config.callback_context, config.on_error)
         self.dispatcher = Dispatcher(self.callbacks, self.hub, config.callback_workers, name)
         self.credentials = Credentials(api_key or address.api_key, config)
+        self.seen = SeenMessages()
+        self.holding = Holding(self.hub.deliver, config.queue_bytes // 2)
         self.intake = Intake(
-            address.instances, config, self.hub.wants, self.hub.deliver, self._is_joined
+            address.instances,
+            config,
+            self.hub.wants,
+            self.hub.deliver,
+            self._is_joined,
+            self.seen,
+            self.holding,
         )
+        self.backfill = self._new_backfill(name)
         self.connection = Connection(
-            address, config, self.credentials, self.intake, self.hub.deliver, self._ended, name
+            address,
+            config,
+            self.credentials,
+            self.intake,
+            self.backfill,
+            self.hub.deliver,
+            self._ended,
+            name,
         )
         self.emitter = Emitter(address, self.connection, self.start)
         self._is_patched = _process.gevent_state()
         _process.register(self)
+
+    def _new_backfill(self, name: str) -> Backfill:
+        config = self.config
+        has_history = config.backfill and self.credentials.has_key
+        return Backfill(
+            self.address.instances,
+            config.since.timestamp() if config.since else None,
+            self.new_api if has_history else None,
+            self.seen,
+            self.holding,
+            self.hub.wants,
+            self.hub.deliver_patiently,
+            self.hub.deliver,
+            name,
+        )
+
+    def new_api(self) -> Api:
+        """Return a REST companion with the settings of this client."""
+        from .rest import Api
+
+        config = self.config
+        return Api(
+            self.address.base_url,
+            self.credentials.current,
+            verify=config.verify,
+            cert=config.cert,
+            proxy=config.proxy,
+            origin=config.origin,
+            headers=config.headers,
+        )
 
     def _is_joined(self, namespace: str) -> bool:
         return self.connection.joins.is_joined(namespace)
 
     def _ended(self, error: EvolutionError | None) -> None:
         """Tell the consumers; runs on the supervisor."""
+        if self.connection.state is ConnectionState.CLOSED:
+            self.backfill.stop()
         self.hub.close(error)
         _process.is_closed(self)
 
@@ -82,6 +137,9 @@ class Core:
         self.hub.after_fork()
         self.callbacks.after_fork()
         self.dispatcher.after_fork()
+        self.seen.after_fork()
+        self.holding.after_fork()
+        self.backfill.after_fork()
         self.connection.after_fork()
         self.emitter.after_fork()
 
@@ -92,9 +150,11 @@ class Core:
     def close(self, timeout: float) -> bool:
         """End everything within *timeout* seconds; return whether nothing is left."""
         deadline = time.monotonic() + timeout
+        self.backfill.stop()
         closed = self.connection.close(timeout)
         self.hub.close(None)
         _process.is_closed(self)
+        closed &= self.backfill.finish(max(0.0, deadline - time.monotonic()))
         return self.dispatcher.finish(max(0.0, deadline - time.monotonic())) and closed
 
     def stats(self) -> Stats:
@@ -108,6 +168,7 @@ class Core:
             dropped=self.hub.dropped,
             filtered=intake.filtered,
             duplicates=intake.duplicates,
+            replayed=self.backfill.replayed,
             malformed=intake.malformed,
             callback_errors=self.callbacks.errors,
             reconnects=connection.reconnects,

@@ -26,6 +26,15 @@ class Credentials:
     def __repr__(self) -> str:
         return f"Credentials({'key given' if self._api_key else 'no key'})"
 
+    @property
+    def has_key(self) -> bool:
+        """Return whether there is, or may be, a key."""
+        return self._api_key is not None
+
+    def current(self) -> str | None:
+        """Return the key for a REST call."""
+        return self._api_key() if callable(self._api_key) else self._api_key
+
     def fresh(self) -> str | None:
         """
         Return the key to use now.

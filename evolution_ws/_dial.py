@@ -56,7 +56,7 @@ def proxy_options(proxy: str | None, scheme: str, host: str) -> dict[str, Any]:
             ``http`` or ``https``.
     """
     if proxy == "env":
-        proxy = None if _is_loopback(host) else _proxy_from_environment(scheme, host)
+        proxy = None if is_loopback(host) else _proxy_from_environment(scheme, host)
     if not proxy:
         return {}
     parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
@@ -82,7 +82,8 @@ def _proxy_from_environment(scheme: str, host: str) -> str | None:
     return proxies.get(scheme) or proxies.get("all")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether *host* is this machine, which no proxy of the environment leads to."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -184,8 +185,10 @@ def remaining(deadline: float) -> float:
     return seconds
 
 
-def kill(sock: socket.socket | None) -> None:
+def kill(sock: socket.socket | HandshakeSocket | None) -> None:
     """Shut *sock* down under whoever uses it. Never raises."""
+    if isinstance(sock, HandshakeSocket):
+        sock = sock.inner
     if sock is not None:
         try:
             # Not SSLSocket.shutdown(), which would first pull the TLS layer from under a reader.

@@ -223,6 +223,7 @@ class EventSocket(websocket.WebSocket):
             raise websocket.WebSocketTimeoutException("the server is silent") from exc
         if not size:
             raise websocket.WebSocketConnectionClosedException("the server hung up")
+        self._session.last_seen = time.time()
         return size
 
     def _recv(self, bufsize: int) -> bytes:
@@ -252,6 +253,8 @@ class Session:
     """Called when one of the two threads ends, by that thread."""
 
     tls_context: Any = None
+    last_seen: float = attrs.field(factory=time.time)
+    """Unix time at which the server was heard of last."""
     oversized: bool = False
     """Whether the connection ended because of an event beyond the limit."""
     deadline: float = attrs.field(init=False, default=0.0)
@@ -372,8 +375,10 @@ class Session:
             self.abort()
             return
         eio = self._sio.eio
-        self._flush(eio.queue, flush)
-        if not self._over:
+        if not self._flush(eio.queue, flush):
+            # The server takes nothing: the writer is stuck, and a farewell would wait behind it.
+            self.abort()
+        elif not self._over:
             self._say_goodbye(self.ws, grace)
         for task in (eio.read_loop_task, eio.write_loop_task):
             if task is not None:
@@ -383,14 +388,16 @@ class Session:
                     task.join(grace)
         self.ws.shutdown()  # type: ignore[no-untyped-call]
 
-    def _flush(self, queue: Any, seconds: float) -> None:
+    def _flush(self, queue: Any, seconds: float) -> bool:
+        """Wait until everything is written to the socket; return False if it takes too long."""
         deadline = time.monotonic() + seconds
         with queue.all_tasks_done:
             while queue.unfinished_tasks and not self._over:
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    return
+                    return False
                 queue.all_tasks_done.wait(min(left, 0.05))
+        return True
 
     def _say_goodbye(self, ws: EventSocket, grace: float) -> None:
         # The server has read everything before the close frame when it answers it. Ending without

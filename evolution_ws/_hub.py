@@ -21,6 +21,9 @@ Delivered = Event | LifecycleEvent
 # Lifecycle events are small; what they hold has no size on the wire.
 _LIFECYCLE_SIZE = 1000
 
+# A look at whether the hub was closed, for a producer that waits for a slow consumer.
+_PATIENCE = 1.0
+
 
 @attrs.define(eq=False)
 class Consumer:
@@ -66,7 +69,8 @@ class Hub:
         """Return a queue with the client's limits, or others where given."""
         config = self._config
         queue: EventQueue[Delivered] = EventQueue(
-            config.queue_size if maxsize is None else maxsize,
+            # Without an inbox there may be callbacks and subscriptions all the same.
+            maxsize or config.queue_size or ClientConfig().queue_size,
             config.queue_bytes,
             overflow or config.overflow,
             config.put_timeout,
@@ -98,6 +102,16 @@ class Hub:
         for consumer in self._consumers:
             if consumer.accepts(event):
                 consumer.queue.put(event, size)
+
+    def deliver_patiently(self, event: Event, size: int) -> bool:
+        """Deliver *event* as soon as there is room for it; return False once this is closed."""
+        for consumer in self._consumers:
+            if consumer.accepts(event):
+                while not consumer.queue.wait_for_room(size, _PATIENCE):
+                    if self._is_closed:
+                        return False
+                consumer.queue.put(event, size)
+        return not self._is_closed
 
     def close(self, error: Exception | None = None) -> None:
         """End every queue; consumers read what is left, then get *error*."""

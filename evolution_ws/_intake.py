@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from ._holding import Holding
+from ._seen import SeenMessages, message_id
 from .config import ClientConfig
 from .events import Event, parse_event
 
@@ -32,13 +34,18 @@ class Intake:
         is_wanted: Callable[[str], bool],
         deliver: Callable[[Event, int], object],
         is_joined: Callable[[str], bool],
+        seen: SeenMessages,
+        holding: Holding,
     ) -> None:
         self._instances = frozenset(instances) if instances is not None else None
         self._avoid_root = config.global_events is False
         self._is_wanted = is_wanted
         self._deliver = deliver
         self._is_joined = is_joined
-        self._is_global = False
+        self._seen = seen
+        self._holding = holding
+        self.is_global = False
+        """Whether the present connection brings events on ``/``."""
         self._recent: deque[int] = deque(maxlen=_REMEMBERED)
         self.received = 0
         self.filtered = 0
@@ -49,7 +56,7 @@ class Intake:
 
     def begin_session(self) -> None:
         """Forget what was known of the server: it may have been configured anew."""
-        self._is_global = False
+        self.is_global = False
         self._recent.clear()
 
     def wants(self, namespace: str, name: str, instance: str | None) -> bool:
@@ -57,12 +64,12 @@ class Intake:
         self.received += 1
         self.last_event = time.time()
         if namespace == "/":
-            if not self._is_global:
+            if not self.is_global:
                 self._note_global_mode()
             if instance is not None and not self._is_ours(instance):
                 self.filtered += 1
                 return False
-        elif self._is_global and not self._avoid_root:
+        elif self.is_global and not self._avoid_root:
             # In global mode "/" is complete and in order; this is the copy.
             self.duplicates += 1
             return False
@@ -82,7 +89,12 @@ class Intake:
                 self.duplicates += 1
                 return
             self._recent.append(mark)
-        self._deliver(event, size)
+        number = message_id(event)
+        if number is not None and not self._seen.came_live(event.instance, number):
+            self.duplicates += 1
+            return
+        if not self._holding or not self._holding.take(event, size):
+            self._deliver(event, size)
 
     def on_malformed(self, problem: str) -> None:
         """Count what could not be understood."""
@@ -92,7 +104,7 @@ class Intake:
         _log.log(level, "ignored a malformed packet: %s", problem)
 
     def _note_global_mode(self) -> None:
-        self._is_global = True
+        self.is_global = True
         _log.info("the server is in global mode: events are taken from /")
 
     def _is_ours(self, instance: str) -> bool:

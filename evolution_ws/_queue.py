@@ -64,7 +64,7 @@ class EventQueue(Generic[T]):
         self._bytes_put = 0
         self._episode = 0
         self.accepted = 0
-        """Events put so far."""
+        """Events put so far and not thrown away since."""
         self.dropped = 0
         """Events thrown away so far."""
 
@@ -105,19 +105,25 @@ class EventQueue(Generic[T]):
             Any thread of this library. Blocks under :attr:`Overflow.BLOCK` only.
         """
         if self._overflow is Overflow.BLOCK and self._is_full(size):
-            self._wait_for_room(size)
+            self.wait_for_room(size, self._put_timeout)
         with self._producer:
             if self._closed:
                 return
+            before = self._episode
             fits = self._make_room(size) if self._is_full(size) else True
             if fits:
                 self._items.append((item, self._bytes_put))
                 self._bytes_put += size
                 self.accepted += 1
-            if self._episode:
-                self._end_episode()
+            begins = not before and self._episode > 0
+            ended = self._ended_episode() if self._episode else 0
         if self._getters:
             _wake(self._getters)
+        # Whoever is told may do anything, so the lock is free by now.
+        if begins:
+            self._on_episode(0)
+        if ended:
+            self._on_episode(ended)
 
     def _is_full(self, size: int) -> bool:
         waiting = len(self._items)
@@ -126,13 +132,15 @@ class EventQueue(Generic[T]):
         # An event larger than the whole limit is let in alone: it would never fit otherwise.
         return waiting > 0 and self.waiting_bytes + size > self._max_bytes
 
-    def _wait_for_room(self, size: int) -> None:
-        deadline = time.monotonic() + self._put_timeout
+    def wait_for_room(self, size: int, timeout: float) -> bool:
+        """Wait until *size* bytes fit, at most *timeout* seconds; return whether they do."""
+        deadline = time.monotonic() + timeout
         while self._is_full(size) and not self._closed:
             remaining = deadline - time.monotonic()
             if remaining <= 0:
-                return
+                return False
             _wait(self._putters, remaining, lambda: self._closed or not self._is_full(size))
+        return True
 
     def _make_room(self, size: int) -> bool:
         if self._overflow in (Overflow.DROP_NEWEST, Overflow.RAISE):
@@ -145,6 +153,7 @@ class EventQueue(Generic[T]):
                 self._items.popleft()
             except IndexError:  # a consumer was faster
                 break
+            self.accepted -= 1
             self._count_drop()
         return True
 
@@ -157,15 +166,15 @@ class EventQueue(Generic[T]):
     def _count_drop(self) -> None:
         self.dropped += 1
         self._episode += 1
-        if self._episode == 1:
-            self._on_episode(0)
 
-    def _end_episode(self) -> None:
+    def _ended_episode(self) -> int:
+        """Return how many events the episode cost that is over now; 0 while it lasts."""
         # A queue that hovers at its limit drops, accepts and drops again: that is one episode,
         # over when half of the room is free.
-        if len(self._items) * 2 <= self._maxsize and self.waiting_bytes * 2 <= self._max_bytes:
-            dropped, self._episode = self._episode, 0
-            self._on_episode(dropped)
+        if len(self._items) * 2 > self._maxsize or self.waiting_bytes * 2 > self._max_bytes:
+            return 0
+        dropped, self._episode = self._episode, 0
+        return dropped
 
     def close(self, error: BaseException | None = None) -> None:
         """
@@ -188,8 +197,10 @@ class EventQueue(Generic[T]):
         self._closed = False
 
     def discard(self) -> None:
-        """Throw away what waits, without counting it."""
-        self._items.clear()
+        """Throw away what waits, without counting it as dropped."""
+        with self._producer:
+            self.accepted -= len(self._items)
+            self._items.clear()
 
     # Consumers
 
@@ -224,16 +235,18 @@ class EventQueue(Generic[T]):
                 self._wait(deadline, timeout)
             item = pairs[0][0]
             if isinstance(item, _OverflowMark):
-                del pairs[0]
-                raise QueueOverflow(
+                error = QueueOverflow(
                     f"{self.dropped} events were dropped: the consumer is slower than the server. "
                     "Consume faster, raise queue_size, or choose another overflow policy"
                 )
+                del pairs[0]
+                raise error
             hand.append(item)
             del pairs[0]
         except BaseException:
             if pairs and not hand:
                 self._items.appendleft(pairs[0])
+                _wake(self._getters)
             raise
         if self._putters:
             _wake(self._putters)
@@ -259,6 +272,7 @@ class EventQueue(Generic[T]):
     def untake(self, item: T) -> None:
         """Put an event back that was taken but not handed to anybody."""
         self._items.appendleft((item, self._items[0][1] if self._items else self._bytes_put))
+        _wake(self._getters)
 
 
 def _wake(waiters: deque[threading.Lock]) -> None:
@@ -274,9 +288,11 @@ def _wait(waiters: deque[threading.Lock], seconds: float, ready: Callable[[], bo
     waiter = threading.Lock()
     waiter.acquire()
     waiters.append(waiter)
+    has_slept = False
     try:
         # Whoever makes it ready wakes only those that are in the line already.
         if not ready():
+            has_slept = True
             waiter.acquire(timeout=seconds)
     except BaseException:
         _wake(waiters)  # this thread may have been the one that was woken: pass it on
@@ -285,4 +301,5 @@ def _wait(waiters: deque[threading.Lock], seconds: float, ready: Callable[[], bo
         try:
             waiters.remove(waiter)
         except ValueError:  # woken, hence removed already
-            pass
+            if not has_slept:
+                _wake(waiters)  # it was awake, and somebody behind it sleeps on

@@ -24,6 +24,9 @@ _TITLE = re.compile(r"(?is)<title[^>]*>(.*?)</title>")
 
 _MAX_MESSAGES = 10
 
+# Words lie four levels deep at most; what is far deeper was sent to do harm.
+_MAX_DEPTH = 20
+
 # (status or None for any, part of what the server said in lower case, what to do next)
 _HINTS: tuple[tuple[int | None, str, str], ...] = (
     (401, "", "The api key is missing, wrong, or belongs to another instance"),
@@ -114,25 +117,27 @@ def _tells_error(value: object) -> bool:
     return is_failure or value.get("error") is True
 
 
-def _messages(value: object) -> Iterator[str]:
+def _messages(value: object, depth: int = 0) -> Iterator[str]:
     # A str, a list of them, a list in a list, a list of objects; below "response", below
     # "message", or alone.
     if isinstance(value, str):
         yield value
-    elif isinstance(value, (list, tuple)):
+    elif depth > _MAX_DEPTH:
+        return
+    elif isinstance(value, list):
         for item in value:
-            yield from _messages(item)
+            yield from _messages(item, depth + 1)
     elif isinstance(value, dict):
-        yield from _messages_of(value)
+        yield from _messages_of(value, depth + 1)
 
 
-def _messages_of(value: dict[str, Any]) -> Iterator[str]:
+def _messages_of(value: dict[str, Any], depth: int) -> Iterator[str]:
     if "exists" in value:
         if not value["exists"]:
             yield "the number is not on WhatsApp"
         return
     for name in ("response", "message", "error"):
-        found = list(_messages(value.get(name)))
+        found = list(_messages(value.get(name), depth))
         if found:
             yield from found
             return
@@ -158,10 +163,6 @@ def _not_json(answer: Answer, request: Request) -> ApiError:
         said = "the answer is not JSON"
     else:
         title = _TITLE.search(text)
-        said = (
-            f"the answer is a web page ({title[1].strip()})"
-            if title
-            else "the answer is a web page"
-        )
+        said = "the answer is a web page" + (f" ({title[1].strip()})" if title else "")
     advice = _hint(answer.status, []) or "Does the URL lead to Evolution API?"
     return request.error(answer.status, [said], advice)

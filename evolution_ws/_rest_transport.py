@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from ._dial import _is_loopback as is_loopback
+from ._dial import is_loopback as is_loopback
 from ._dial import make_tls_context
 from ._rest_errors import NoAnswer, translated
 from ._rest_session import Adapter, KeyAuth, Session

@@ -1,0 +1,387 @@
+"""
+Messages that were emitted while this client was not there to hear them.
+
+The server keeps them in its history, which is asked for each window of time in
+which something may have been missed: a gap in the connection, or the time until
+a namespace came into being.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ._holding import EVERY_INSTANCE, Holding
+from ._seen import SeenMessages
+from .events import Event, parse_event
+from .exceptions import ApiError, ClientClosed, EvolutionError
+from .lifecycle import LifecycleEvent
+
+
+if TYPE_CHECKING:
+    from .rest import Api
+
+_log = logging.getLogger("evolution_ws")
+
+# Some channels emit a message and store it a moment later.
+_SETTLE = 1.0
+# How far a message's own time may lie before the moment at which it was emitted.
+_MARGIN = 30.0
+# Messages to ask for at once; a window that holds more is cut in halves.
+_PAGE = 500
+# Live events wait this long for the history at most.
+_LONGEST_HOLD = 10.0
+# Pauses between attempts when the history cannot be had; some five minutes in all.
+_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 60.0, 60.0, 90.0)
+# Answers that another attempt will not change.
+_FINAL = frozenset({400, 401, 403, 404})
+
+
+@attrs.define(eq=False)
+class _Job:
+    """One window of one instance that is to be filled."""
+
+    instance: str
+    start: float
+    due: float
+    hold_until: float
+    attempts: int = 0
+    replayed: int = 0
+
+
+class Backfill:
+    """
+    Fills gaps from a thread of its own, which exists only while there are any.
+
+    Args:
+        instances:
+            Names of the instances; None for every instance of the server.
+        since:
+            Unix time from which on messages are wanted; None: from the first connection on.
+        api:
+            Makes the REST companion; None when there is no key for it.
+        is_wanted:
+            Tells whether anybody consumes events of a name.
+        deliver:
+            Delivers an event when there is room; returns False when the client is closing.
+    """
+
+    def __init__(
+        self,
+        instances: tuple[str, ...] | None,
+        since: float | None,
+        api: Callable[[], Api] | None,
+        seen: SeenMessages,
+        holding: Holding,
+        is_wanted: Callable[[str], bool],
+        deliver: Callable[[Event, int], bool],
+        notify: Callable[[LifecycleEvent], object],
+        name: str,
+    ) -> None:
+        self._names = instances or (EVERY_INSTANCE,)
+        self._since = since
+        self._make_api = api
+        self._seen = seen
+        self._holding = holding
+        self._is_wanted = is_wanted
+        self._deliver = deliver
+        self._notify = notify
+        self._name = f"{name}-backfill"
+        self._covered: dict[str, float] = {}
+        """Up to when each instance is complete, as Unix time of this machine's clock."""
+        self._live: set[str] = set()
+        self._origin = 0.0
+        """Nothing older than this is wanted."""
+        self._offset = 0.0
+        """Seconds by which the server's clock is ahead of this machine's."""
+        self.replayed = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._changing = threading.Condition()
+        self._jobs: dict[str, _Job] = {}
+        self._thread: threading.Thread | None = None
+        self._stopped = False
+        self._api: Api | None = None
+
+    def after_fork(self) -> None:
+        """Forget the parent's gaps: in this process nothing was missed yet."""
+        self._begin()
+        self._covered, self._live = {}, set()
+
+    # Called by the supervisor
+
+    def started(self) -> None:
+        """Note that the client wants events from now on, or from *since* on."""
+        if not self._covered:
+            self._origin = time.time() if self._since is None else self._since
+            self._covered = dict.fromkeys(self._names, self._origin)
+
+    def before_open(self, is_first: bool) -> None:
+        """Hold what will arrive, where something older may have to come first."""
+        if self._has_use() and not (is_first and self._since is None):
+            self._holding.hold(self._names)
+
+    def opened(self, joined: Iterable[str], is_first: bool) -> None:
+        """
+        Note that the connection is open, and which instances are joined.
+
+        Args:
+            is_first:
+                Whether it is the first attempt, before which nothing can have been missed.
+        """
+        now = time.time()
+        self._live.update(joined)
+        if is_first and self._since is None:
+            self._covered = dict.fromkeys(self._names, now)
+            return
+        for name in self._names:
+            self._schedule(name, now)
+
+    def hold_late(self, instance: str) -> None:
+        """Hold the events of an instance that is about to be joined late, if that has a use."""
+        if self._has_use():
+            self._holding.hold([instance])
+
+    def _has_use(self) -> bool:
+        return self._make_api is not None and self._is_wanted("messages.upsert")
+
+    def joined_late(self, instance: str) -> None:
+        """Note that an instance is joined that was pending when the connection opened."""
+        self._live.add(instance)
+        self._schedule(instance, time.time())
+
+    def session_ended(self, last_seen: float, is_global: bool) -> None:
+        """Note the end of the connection, which was last heard of at *last_seen*."""
+        for name in self._names if is_global else self._live:
+            self._covered[name] = max(self._covered.get(name, 0.0), last_seen)
+        self._live.clear()
+
+    def stop(self) -> None:
+        """End the thread soon, whatever it does."""
+        with self._changing:
+            self._stopped = True
+            self._jobs.clear()
+            self._changing.notify_all()
+        if self._api is not None:
+            self._api.close()
+
+    def finish(self, timeout: float) -> bool:
+        """Wait for the thread's end at most *timeout* seconds; return whether it ended."""
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout)
+            return not thread.is_alive()
+        return True
+
+    def _schedule(self, name: str, now: float) -> None:
+        start = self._covered.get(name, now)
+        if not self._has_use():
+            why = ApiError(
+                0, ("messages are not fetched: no api key, no consumer, or backfill=False",)
+            )
+            self._report(_Job(name, start, 0, 0), now, why)
+            self._covered[name] = now
+            return
+        with self._changing:
+            if self._stopped:
+                return
+            # A job that waits already begins at the same time or earlier, and ends when it runs.
+            clock = time.monotonic()
+            self._jobs[name] = _Job(name, start, clock + _SETTLE, clock + _LONGEST_HOLD)
+            self._changing.notify_all()
+            self._start_thread()
+
+    def _start_thread(self) -> None:
+        if self._thread is not None:
+            return
+        self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:  # the interpreter is ending
+            self._thread = None
+            self._jobs.clear()
+
+    # The thread
+
+    def _work(self) -> None:
+        try:
+            while self._has_jobs():
+                job = self._next_job()
+                if job is None:
+                    self._release_impatient()
+                else:
+                    self._run(job)
+        finally:
+            self._holding.release_all()
+
+    def _has_jobs(self) -> bool:
+        with self._changing:
+            if self._jobs and not self._stopped:
+                return True
+            self._thread = None  # the next gap starts another
+            return False
+
+    def _next_job(self) -> _Job | None:
+        """Return the job that is due; None, after a wait, when none is due yet."""
+        with self._changing:
+            job = min(self._jobs.values(), key=lambda job: job.due, default=None)
+            if job is None:
+                return None
+            wait = job.due - time.monotonic()
+            if wait <= 0:
+                return job
+            self._changing.wait(min(wait, 1.0))
+            return None
+
+    def _release_impatient(self) -> None:
+        now = time.monotonic()
+        for job in list(self._jobs.values()):
+            if job.hold_until < now:
+                self._holding.release(job.instance)
+
+    def _run(self, job: _Job) -> None:
+        end = time.time()
+        try:
+            self._fill(job, end)
+        except ClientClosed:
+            return
+        except EvolutionError as exc:
+            if not self._postpone(job, exc):
+                self._done(job, end, exc)
+            return
+        except Exception as exc:  # a bug; the gap is reported as incomplete
+            _log.exception("backfill of %s failed", job.instance)
+            self._done(job, end, exc)
+            return
+        self._done(job, end, None)
+
+    def _postpone(self, job: _Job, exc: EvolutionError) -> bool:
+        """Plan another attempt; return False when there is no point in one."""
+        if getattr(exc, "status", 0) in _FINAL or job.attempts >= len(_PAUSES):
+            return False
+        if job.attempts == 0:
+            _log.warning("cannot fetch the missed messages of %s yet: %s", job.instance, exc)
+        job.due = time.monotonic() + _PAUSES[job.attempts]
+        job.attempts += 1
+        return True
+
+    def _done(self, job: _Job, end: float, error: Exception | None) -> None:
+        with self._changing:
+            if self._jobs.get(job.instance) is job:
+                del self._jobs[job.instance]
+                if error is None:  # otherwise the next gap tries this window again
+                    self._covered[job.instance] = end
+        self._report(job, end, error)
+        if job.instance not in self._jobs:
+            self._holding.release(job.instance)
+
+    def _report(self, job: _Job, end: float, error: Exception | None) -> None:
+        name = "" if job.instance == EVERY_INSTANCE else job.instance
+        if error is None:
+            _log.info("fetched %d missed messages of %s", job.replayed, name or "all instances")
+        else:
+            _log.warning("messages of %s may be missing: %s", name or "all instances", error)
+        self._notify(
+            LifecycleEvent(
+                type="gap",
+                instance=name,
+                start=_utc(job.start),
+                end=_utc(end),
+                replayed=job.replayed,
+                complete=error is None,
+                error=error,
+            )
+        )
+
+    def _fill(self, job: _Job, end: float) -> None:
+        if self._api is None:
+            assert self._make_api is not None
+            self._api = self._make_api()
+        names = [job.instance]
+        if job.instance == EVERY_INSTANCE:
+            names = [instance.name for instance in self._api.instances()]
+        for name in names:
+            for record in self._records(self._api, name, job.start, end):
+                self._replay(job, name, record)
+
+    def _records(
+        self, api: Api, instance: str, start: float, end: float
+    ) -> Iterator[dict[str, Any]]:
+        """Yield what the history holds of a window, oldest first, a page in memory at a time."""
+        is_checked = False
+        windows = [self._window(start, end)]
+        while windows:
+            first, last = windows.pop()
+            asked = time.time()
+            found = api.history(instance, first, last, _PAGE)
+            if not is_checked:
+                is_checked = True
+                if self._has_shifted(found.server_time, asked):
+                    windows = [self._window(start, end)]
+                    continue
+            if found.total > _PAGE and last - first > timedelta(seconds=2):
+                middle = first + (last - first) / 2
+                windows += [(middle, last), (first, middle)]
+                continue
+            if found.total > _PAGE:  # a second cannot be cut in halves
+                found = api.history(instance, first, last, found.total + _PAGE)
+            yield from found.records
+
+    def _window(self, start: float, end: float) -> tuple[datetime, datetime]:
+        """Return a window by the server's clock, with a margin but nothing older than wanted."""
+        begin = max(start - _MARGIN, self._origin)
+        return _utc(begin + self._offset), _utc(end + self._offset + _MARGIN)
+
+    def _has_shifted(self, server_time: datetime | None, asked: float) -> bool:
+        """Note how far the clocks differ; return whether the window has to be asked for again."""
+        if server_time is None:
+            return False
+        now = time.time()
+        # The header tells whole seconds, and the answer took its time.
+        offset = server_time.timestamp() + 0.5 - (asked + now) / 2
+        if abs(offset - self._offset) <= 1.5 + (now - asked) / 2:
+            return False
+        _log.info("the server's clock differs from this one by %.0f seconds", offset)
+        self._offset = offset
+        return True
+
+    def _replay(self, job: _Job, instance: str, record: dict[str, Any]) -> None:
+        event, size = _event_of(record, instance)
+        key = record.get("key")
+        number = key.get("id") if isinstance(key, dict) else None
+        if not self._seen.is_new(instance, str(number or record.get("id") or event.id)):
+            return
+        if not self._deliver(event, size):
+            raise ClientClosed("the client is being closed")
+        job.replayed += 1
+        self.replayed += 1
+        if job.replayed % 5_000 == 0:
+            _log.info("fetched %d missed messages of %s so far", job.replayed, instance)
+
+
+def _event_of(record: dict[str, Any], instance: str) -> tuple[Event, int]:
+    """Return a stored message as the event that would have brought it, and its size."""
+    # What only the database has, and what the event would not have.
+    data = {
+        key: value
+        for key, value in record.items()
+        if key not in ("id", "MessageUpdate") and not (key == "contextInfo" and value is None)
+    }
+    updates = record.get("MessageUpdate")
+    if isinstance(updates, list) and updates and isinstance(updates[-1], dict):
+        data.setdefault("status", updates[-1].get("status"))
+    envelope = {"event": "messages.upsert", "instance": instance, "data": data}
+    event = parse_event("messages.upsert", envelope, namespace="/" + instance, replayed=True)
+    text = repr(data)
+    return event, 1_000 + len(text) + 24 * text.count("'")
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, timezone.utc)

@@ -1,0 +1,11 @@
+"""Run the command as ``python -m evolution_ws.cli``."""
+
+from __future__ import annotations
+
+import sys
+
+from . import main
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""What the library logs, on standard error while a command runs."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ._output import Output, escaped
+
+
+class _Formatter(logging.Formatter):
+    def __init__(self, output: Output) -> None:
+        super().__init__()
+        self._output = output
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        if record.exc_info is None:
+            text = escaped(text)
+        styles = ("yellow",) if record.levelno >= logging.WARNING else ("dim",)
+        return self._output.styled(text, *styles)
+
+
+@contextmanager
+def logs_shown(level: int) -> Iterator[None]:
+    """Show records of the library from *level* on, and leave its logger as it was."""
+    logger = logging.getLogger("evolution_ws")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter(Output(sys.stderr)))
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(level)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.level, logger.propagate = before
+        logger.setLevel(before[0])
+        logger.removeHandler(handler)
+
+
+def level_of(verbose: int, quiet: bool) -> int:
+    """Return the level to show: a person at a terminal is told more than a script."""
+    if quiet:
+        return logging.ERROR
+    if verbose > 1:
+        return logging.DEBUG
+    return logging.INFO if verbose or sys.stderr.isatty() else logging.WARNING
