@@ -11,15 +11,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timedelta, timezone
+from collections.abc import Callable, Iterable
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ._history import HistoryReader, event_of
 from ._holding import EVERY_INSTANCE, Holding
 from ._seen import SeenMessages
-from .events import Event, parse_event
+from .events import Event
 from .exceptions import ApiError, ClientClosed, EvolutionError
 from .lifecycle import LifecycleEvent
 
@@ -31,10 +32,6 @@ _log = logging.getLogger("evolution_ws")
 
 # Some channels emit a message and store it a moment later.
 _SETTLE = 1.0
-# How far a message's own time may lie before the moment at which it was emitted.
-_MARGIN = 30.0
-# Messages to ask for at once; a window that holds more is cut in halves.
-_PAGE = 500
 # Live events wait this long for the history at most.
 _LONGEST_HOLD = 10.0
 # Pauses between attempts when the history cannot be had; some five minutes in all.
@@ -96,10 +93,7 @@ class Backfill:
         self._covered: dict[str, float] = {}
         """Up to when each instance is complete, as Unix time of this machine's clock."""
         self._live: set[str] = set()
-        self._origin = 0.0
-        """Nothing older than this is wanted."""
-        self._offset = 0.0
-        """Seconds by which the server's clock is ahead of this machine's."""
+        self._history = HistoryReader()
         self.replayed = 0
         self._begin()
 
@@ -120,8 +114,9 @@ class Backfill:
     def started(self) -> None:
         """Note that the client wants events from now on, or from *since* on."""
         if not self._covered:
-            self._origin = time.time() if self._since is None else self._since
-            self._covered = dict.fromkeys(self._names, self._origin)
+            origin = time.time() if self._since is None else self._since
+            self._history.origin = origin
+            self._covered = dict.fromkeys(self._names, origin)
 
     def before_open(self, is_first: bool) -> None:
         """Hold what will arrive, where something older may have to come first."""
@@ -156,6 +151,12 @@ class Backfill:
         """Note that an instance is joined that was pending when the connection opened."""
         self._live.add(instance)
         self._schedule(instance, time.time())
+
+    def left(self, instance: str) -> None:
+        """Note that the server took this client out of an instance's namespace just now."""
+        if instance in self._live:
+            self._live.discard(instance)
+            self._covered[instance] = time.time()
 
     def session_ended(self, last_seen: float, is_global: bool) -> None:
         """Note the end of the connection, which was last heard of at *last_seen*."""
@@ -308,52 +309,11 @@ class Backfill:
         if job.instance == EVERY_INSTANCE:
             names = [instance.name for instance in self._api.instances()]
         for name in names:
-            for record in self._records(self._api, name, job.start, end):
+            for record in self._history.records(self._api, name, job.start, end):
                 self._replay(job, name, record)
 
-    def _records(
-        self, api: Api, instance: str, start: float, end: float
-    ) -> Iterator[dict[str, Any]]:
-        """Yield what the history holds of a window, oldest first, a page in memory at a time."""
-        is_checked = False
-        windows = [self._window(start, end)]
-        while windows:
-            first, last = windows.pop()
-            asked = time.time()
-            found = api.history(instance, first, last, _PAGE)
-            if not is_checked:
-                is_checked = True
-                if self._has_shifted(found.server_time, asked):
-                    windows = [self._window(start, end)]
-                    continue
-            if found.total > _PAGE and last - first > timedelta(seconds=2):
-                middle = first + (last - first) / 2
-                windows += [(middle, last), (first, middle)]
-                continue
-            if found.total > _PAGE:  # a second cannot be cut in halves
-                found = api.history(instance, first, last, found.total + _PAGE)
-            yield from found.records
-
-    def _window(self, start: float, end: float) -> tuple[datetime, datetime]:
-        """Return a window by the server's clock, with a margin but nothing older than wanted."""
-        begin = max(start - _MARGIN, self._origin)
-        return _utc(begin + self._offset), _utc(end + self._offset + _MARGIN)
-
-    def _has_shifted(self, server_time: datetime | None, asked: float) -> bool:
-        """Note how far the clocks differ; return whether the window has to be asked for again."""
-        if server_time is None:
-            return False
-        now = time.time()
-        # The header tells whole seconds, and the answer took its time.
-        offset = server_time.timestamp() + 0.5 - (asked + now) / 2
-        if abs(offset - self._offset) <= 1.5 + (now - asked) / 2:
-            return False
-        _log.info("the server's clock differs from this one by %.0f seconds", offset)
-        self._offset = offset
-        return True
-
     def _replay(self, job: _Job, instance: str, record: dict[str, Any]) -> None:
-        event, size = _event_of(record, instance)
+        event, size = event_of(record, instance)
         key = record.get("key")
         number = key.get("id") if isinstance(key, dict) else None
         if not self._seen.is_new(instance, str(number or record.get("id") or event.id)):
@@ -364,23 +324,6 @@ class Backfill:
         self.replayed += 1
         if job.replayed % 5_000 == 0:
             _log.info("fetched %d missed messages of %s so far", job.replayed, instance)
-
-
-def _event_of(record: dict[str, Any], instance: str) -> tuple[Event, int]:
-    """Return a stored message as the event that would have brought it, and its size."""
-    # What only the database has, and what the event would not have.
-    data = {
-        key: value
-        for key, value in record.items()
-        if key not in ("id", "MessageUpdate") and not (key == "contextInfo" and value is None)
-    }
-    updates = record.get("MessageUpdate")
-    if isinstance(updates, list) and updates and isinstance(updates[-1], dict):
-        data.setdefault("status", updates[-1].get("status"))
-    envelope = {"event": "messages.upsert", "instance": instance, "data": data}
-    event = parse_event("messages.upsert", envelope, namespace="/" + instance, replayed=True)
-    text = repr(data)
-    return event, 1_000 + len(text) + 24 * text.count("'")
 
 
 def _utc(seconds: float) -> datetime:

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
-from typing import Any
 
 from ._acks import Acknowledgements
 from ._address import Address
@@ -24,9 +23,10 @@ from ._engine import Session
 from ._explain import explain
 from ._holding import EVERY_INSTANCE
 from ._intake import Intake
-from ._joins import INVALID_NAMESPACE, Joins
+from ._joins import Joins
+from ._notices import Notices
 from ._packets import PacketReader
-from ._redaction import printable
+from ._progress import Progress
 from .config import ClientConfig
 from .exceptions import (
     AuthenticationError,
@@ -41,15 +41,6 @@ from .state import ConnectionState
 _log = logging.getLogger("evolution_ws")
 
 _S = ConnectionState
-_LEGAL: dict[ConnectionState, tuple[ConnectionState, ...]] = {
-    _S.NEW: (_S.CONNECTING, _S.CLOSED),
-    _S.CONNECTING: (_S.OPEN, _S.BACKOFF, _S.FAILED, _S.CLOSING),
-    _S.OPEN: (_S.BACKOFF, _S.FAILED, _S.CLOSING),
-    _S.BACKOFF: (_S.CONNECTING, _S.FAILED, _S.CLOSING),
-    _S.CLOSING: (_S.CLOSED,),
-    _S.CLOSED: (),
-    _S.FAILED: (_S.CONNECTING, _S.CLOSED),
-}
 
 # The supervisor looks after its threads this often; everything else wakes it.
 _TICK = 1.0
@@ -63,7 +54,7 @@ _STABLE = 5.0
 _QUICK = 0.2
 
 
-class Connection:
+class Connection(Progress):
     """Connects, reconnects, joins namespaces and sends, until it is closed."""
 
     def __init__(
@@ -75,15 +66,18 @@ class Connection:
         backfill: Backfill,
         notify: Callable[[LifecycleEvent], object],
         on_end: Callable[[EvolutionError | None], object],
+        prepare: Callable[[], object],
         name: str,
     ) -> None:
+        super().__init__()
         self._address = address
         self._config = config
         self._credentials = credentials
         self._intake = intake
-        self._backfill = backfill
+        self.backfill = backfill
         self._notify = notify
         self._on_end = on_end
+        self._prepare = prepare
         self._name = name
         self.joins = Joins(_namespaces(address, config), config.connect_timeout)
         self.acks = Acknowledgements()
@@ -95,7 +89,6 @@ class Connection:
         self.emits_lost = 0
         self.was_forked = False
         """Whether the client was in use when this process was forked off, and is not yet here."""
-        self._state = _S.NEW
         self._connections = 0
         self._begin()
 
@@ -136,9 +129,9 @@ class Connection:
         session = self._session
         return session if session is not None and self.state is _S.OPEN else None
 
-    def hold(self, namespace: str) -> None:
-        """Keep the events of a namespace back until what came before them is fetched."""
-        self._backfill.hold_late(namespace[1:])
+    def is_late(self, namespace: str) -> bool:
+        """Return whether a join of *namespace* would end a time without its events."""
+        return self._state is _S.OPEN and namespace != "/" and not self._intake.is_global
 
     def is_latest(self, session: Session | None) -> bool:
         """Return whether *session* is the present one."""
@@ -151,7 +144,7 @@ class Connection:
                 return False
             self._closing, self._abandoned, self.error = False, None, None
             self.was_forked = False
-            self._backfill.started()
+            self.backfill.started()
             self._move(_S.CONNECTING)
             self._thread = threading.Thread(
                 target=self._run, name=f"{self._name}-supervisor", daemon=True
@@ -163,33 +156,6 @@ class Connection:
                 self.error = explain(exc, str(self._address))
                 raise self.error from None
             return True
-
-    def wait_until(self, condition: Callable[[], bool], timeout: float | None) -> bool:
-        """
-        Wait until *condition*, which depends on this connection's state, holds.
-
-        Args:
-            timeout:
-                Longest wait in seconds; None has no limit, 0 only looks.
-
-        Returns:
-            Whether it holds.
-        """
-        watch: queue.SimpleQueue[None] = queue.SimpleQueue()
-        deadline = None if timeout is None else time.monotonic() + timeout
-        self._watchers.append(watch)
-        try:
-            while not condition():
-                left = _TICK if deadline is None else min(_TICK, deadline - time.monotonic())
-                if left <= 0:
-                    return False
-                try:
-                    watch.get(timeout=left)
-                except queue.Empty:
-                    pass
-            return True
-        finally:
-            self._watchers.remove(watch)
 
     def submit(self, command: Callable[[], object]) -> None:
         """Have the supervisor run *command*."""
@@ -225,7 +191,7 @@ class Connection:
         with self._starting:
             if self._state in (_S.NEW, _S.FAILED):
                 self._move(_S.CLOSED)
-                self._announce()
+                self.announce()
         self.request_close()
         thread = self._thread
         if thread is None or thread is threading.current_thread():
@@ -234,10 +200,6 @@ class Connection:
         if done:
             thread.join(_GRACE)  # its last instructions
         return done
-
-    def has_ended(self) -> bool:
-        """Return whether there is no supervisor any more."""
-        return self._state in (_S.NEW, _S.CLOSED, _S.FAILED)
 
     # The supervisor
 
@@ -263,7 +225,7 @@ class Connection:
             if self._abandoned is None:
                 _log.error("%s; not trying again", self.error)
         self._on_end(error)
-        self._announce()
+        self.announce()
 
     def _supervise(self) -> EvolutionError | None:
         """Connect again and again; return why that has no point any more, None when closed."""
@@ -295,6 +257,8 @@ class Connection:
         try:
             if self._closing:
                 return None, 0.0
+            if not self._connections:
+                self._prepare()
             self._open(session)
         except Exception as exc:
             session.close(0, _GRACE)
@@ -309,24 +273,24 @@ class Connection:
         headers = dict(self._config.headers)
         if key:
             headers["apikey"] = key
-        control = _Control(self)
+        notices = Notices(self)
         session = Session(
             url=self._address.origin,
             path=self._address.socketio_path,
             headers=headers,
             config=self._config,
-            reader=PacketReader(self._intake, control, self._config.max_event_bytes),
+            reader=PacketReader(self._intake, notices, self._config.max_event_bytes),
             thread_prefix=self._name,
             on_end=lambda: self._commands.put(_nothing),
             tls_context=self._credentials.tls_context(self._address.origin),
         )
-        control.session = session
+        notices.session = session
         return session
 
     def _open(self, session: Session) -> None:
         self.joins.reset()
         self._intake.begin_session()
-        self._backfill.before_open(self._is_first_attempt())
+        self.backfill.before_open(self._is_first_attempt())
         now = time.monotonic()
         names = self.joins.due(now)
         for name in names:
@@ -346,7 +310,7 @@ class Connection:
 
     def _opened(self) -> None:
         self.error = None
-        self._backfill.opened(self._joined_instances(), self._is_first_attempt())
+        self.backfill.opened(self._joined_instances(), self._is_first_attempt())
         self.connected_since = datetime.now(timezone.utc)
         self._connections += 1
         self.reconnects = self._connections - 1
@@ -354,7 +318,7 @@ class Connection:
             self._move(_S.OPEN)
             _log.info("connected to %s", self._address)
             self._notify(LifecycleEvent(type="connect"))
-        self._announce()
+        self.announce()
 
     def _is_first_attempt(self) -> bool:
         return not self._connections and not self.failures
@@ -404,9 +368,9 @@ class Connection:
         self.acks.fail(ConnectionLost("the connection dropped before the server answered"))
         if not self._closing:
             _log.warning("lost the connection to %s: %s", self._address, reason)
-        self._backfill.session_ended(session.last_seen, self._intake.is_global)
+        self.backfill.session_ended(session.last_seen, self._intake.is_global)
         self._notify(LifecycleEvent(type="disconnect", reason=reason))
-        self._announce()
+        self.announce()
 
     def _is_final(self, error: EvolutionError) -> bool:
         if isinstance(error, AuthenticationError):
@@ -421,7 +385,7 @@ class Connection:
         self._notify(
             LifecycleEvent(type="connect_error", error=error, attempt=attempt, delay=delay)
         )
-        self._announce()
+        self.announce()
 
     def _last_word(self, error: EvolutionError, attempt: int) -> EvolutionError:
         if self._is_final(error) or not self._connections:
@@ -446,82 +410,6 @@ class Connection:
             return False
         command()
         return True
-
-    def _move(self, state: ConnectionState) -> None:
-        if state is self._state:
-            return
-        if state not in _LEGAL[self._state]:
-            raise RuntimeError(f"illegal step from {self._state.name} to {state.name}")
-        self._state = state
-
-    def _announce(self) -> None:
-        for watch in list(self._watchers):
-            watch.put(None)
-
-    # Notices of the socket's thread, run by the supervisor
-
-    def is_late(self, name: str) -> bool:
-        """Return whether a join of *name* would end a time without its events."""
-        return self._state is _S.OPEN and name != "/" and not self._intake.is_global
-
-    def on_joined(self, name: str, is_late: bool) -> None:
-        """Note that the server let this client into a namespace."""
-        if self.joins.joined(name):
-            if name != "/":
-                _log.info("joined %s", name)
-            if is_late:
-                self._backfill.joined_late(name[1:])
-            self._announce()
-
-    def on_refused(self, name: str, reason: str) -> None:
-        """Note that the server refused a namespace, and say so once."""
-        if self.joins.refused(name, reason, time.monotonic()):
-            if reason == INVALID_NAMESPACE:
-                _log.info(
-                    "%s is pending: the server creates it with the first event of that instance "
-                    "for which its websocket is enabled",
-                    name,
-                )
-            else:
-                _log.warning("the server refused %s: %s; asking again", name, printable(reason))
-        self._announce()
-
-    def on_left(self, name: str) -> None:
-        """Note that the server took this client out of a namespace."""
-        _log.info("the server ended %s; joining again", name)
-        self.joins.left(name, time.monotonic())
-        self._announce()
-
-
-class _Control:
-    """Takes what the socket's thread notes to the supervisor, for one session."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.session: Session | None = None
-
-    def _submit(self, notice: Callable[[], object]) -> None:
-        def run() -> None:
-            # What an earlier session had to say is of no use to the present one.
-            if self._connection.is_latest(self.session):
-                notice()
-
-        self._connection.submit(run)
-
-    def on_joined(self, namespace: str) -> None:
-        is_late = self._connection.is_late(namespace)
-        if is_late:  # here, before this thread reads the first event of the instance
-            self._connection.hold(namespace)
-        self._submit(lambda: self._connection.on_joined(namespace, is_late))
-
-    def on_refused(self, namespace: str, reason: str) -> None:
-        self._submit(lambda: self._connection.on_refused(namespace, reason))
-
-    def on_left(self, namespace: str) -> None:
-        self._submit(lambda: self._connection.on_left(namespace))
-
-    def on_ack(self, namespace: str, number: int, args: list[Any]) -> None:
-        self._connection.acks.resolve(namespace, number, args)
 
 
 def _namespaces(address: Address, config: ClientConfig) -> Iterator[str]:

@@ -72,9 +72,11 @@ class Core:
             self.backfill,
             self.hub.deliver,
             self._ended,
+            self._configure,
             name,
         )
         self.emitter = Emitter(address, self.connection, self.start)
+        self._api: Api | None = None
         self._is_patched = _process.gevent_state()
         _process.register(self)
 
@@ -92,6 +94,12 @@ class Core:
             self.hub.deliver,
             name,
         )
+
+    def api(self) -> Api:
+        """Return the REST companion that the client shares."""
+        if self._api is None:
+            self._api = self.new_api()
+        return self._api
 
     def new_api(self) -> Api:
         """Return a REST companion with the settings of this client."""
@@ -117,6 +125,14 @@ class Core:
             self.backfill.stop()
         self.hub.close(error)
         _process.is_closed(self)
+
+    def _configure(self) -> None:
+        """Switch on what the consumers want; runs on the supervisor, before the first connection."""
+        if not self.config.configure:
+            return
+        wanted = self.hub.types
+        for name in self.address.instances or ():
+            self.api().ensure_events(name, "*" if wanted is None else sorted(wanted))
 
     def start(self) -> bool:
         """Connect in the background unless that goes on already; return whether this call did."""

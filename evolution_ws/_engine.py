@@ -1,8 +1,8 @@
 """
-The one place that knows how python-socketio and what it stands on can be extended.
+The one place that knows how python-socketio and python-engineio can be extended.
 
-What is relied upon, checked with python-socketio 5.12 to 5.18, python-engineio
-4.11 to 4.15 and websocket-client 1.6 to 1.9, and guarded by tests:
+What is relied upon, checked with python-socketio 5.12 to 5.18 and
+python-engineio 4.11 to 4.15, and guarded by tests:
 
 * ``socketio.Client``: ``reconnection``, ``handle_sigint``, ``logger`` and ``engineio_logger``
   (objects: a bool would add handlers and levels to the user's logging), ``connect(wait=False)``,
@@ -10,10 +10,9 @@ What is relied upon, checked with python-socketio 5.12 to 5.18, python-engineio
 * ``socketio.packet.Packet``: ``encode()`` and the class attribute ``json``;
 * ``engineio.base_client.connected_clients``;
 * ``engineio.Client``: ``start_background_task`` (replaced on the instance), ``send``, ``queue``,
-  ``ws``, ``read_loop_task``, ``write_loop_task``;
-* ``websocket.WebSocket``: ``class_`` of ``create_connection``, the option ``socket``, ``connect``,
-  ``recv``, ``recv_frame``, ``pong``, ``send_close``, ``settimeout``, ``sock``, and ``_recv``, from
-  which the parent class takes its bytes.
+  ``read_loop_task``, ``write_loop_task``.
+
+:mod:`evolution_ws._websocket` does the same for websocket-client.
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import attrs
 import engineio.base_client
@@ -34,29 +32,19 @@ import socketio.packet
 import websocket
 
 from . import _json
-from ._dial import Dialer, HandshakeSocket, kill, make_tls_context, proxy_options, remaining
-from ._packets import Buffer, PacketReader, ProtocolViolation
+from ._dial import Dialer, kill, make_tls_context
+from ._packets import PacketReader
+from ._websocket import EventSocket
 from .config import ClientConfig
 
 
-# One system call takes all frames that wait: each call gives the interpreter lock away, and in a
-# busy process it takes 5 ms to get it back.
-_READ_SIZE = 256 * 1024
 # Frames the kernel has not taken yet. Past this the server does not read.
 _MAX_UNSENT = 10_000
-
-# First bytes of unfragmented frames.
-_TEXT = 0x81
-_WHOLE = frozenset({_TEXT, 0x82})
 
 # What upstream says at any level may hold keys and messages.
 _SILENCE = logging.getLogger("evolution_ws.silence")
 _SILENCE.addFilter(lambda record: False)
 _SILENCE.setLevel(logging.CRITICAL + 1)
-
-
-class RedirectRefused(OSError):
-    """The server redirects; following would carry the key to another origin."""
 
 
 class Packet(socketio.packet.Packet):  # type: ignore[misc]
@@ -78,165 +66,6 @@ def encode_event(
     packet = Packet(socketio.packet.EVENT, data=[name, *args], namespace=namespace, id=number)
     frames = packet.encode()
     return frames if isinstance(frames, list) else [frames]
-
-
-class EventSocket(websocket.WebSocket):
-    """
-    A WebSocket that reads in large pieces and hands Socket.IO packets on at once.
-
-    python-engineio sees only its own packets: handshake, ping, close.
-    """
-
-    def __init__(self, *, reader: PacketReader, session: Session, **options: Any) -> None:
-        super().__init__(**options)
-        self._reader = reader
-        self._session = session
-        session.ws = self
-        self._limit = session.config.max_event_bytes
-        self._deadline: float | None = None
-        self._buffer = bytearray(_READ_SIZE)
-        self._view = memoryview(self._buffer)
-        self._start = self._end = 0
-        self._fragments: list[bytes] = []
-        self._fragments_size = 0
-        self._fragments_text = False
-
-    def connect(self, url: str, **options: Any) -> None:
-        """Open the connection, through a proxy if there is one for it."""
-        session = self._session
-        parts = urlsplit(url)
-        host, secure = parts.hostname or "", parts.scheme == "wss"
-        proxy = proxy_options(session.config.proxy, "https" if secure else "http", host)
-        raw = None
-        if not proxy:
-            context = session.tls_context if secure else None
-            raw = session.dialer.dial(host, parts.port or (443 if secure else 80), context)
-            options["socket"] = HandshakeSocket(raw, session.deadline)
-        try:
-            super().connect(url, **options, **proxy)  # type: ignore[no-untyped-call]
-        except websocket.WebSocketException as exc:
-            answer = self.handshake_response
-            if answer is not None and 300 <= answer.status < 400:
-                raise RedirectRefused(answer.headers.get("location", "")) from exc
-            raise
-        self._deadline = session.deadline
-        if raw is not None:
-            self.sock = raw
-
-    def settimeout(self, timeout: float | None) -> None:
-        """Limit the silence of the server; python-engineio calls it when the handshake is done."""
-        self._deadline = None
-        super().settimeout(timeout)
-
-    def recv(self) -> str | bytes:
-        """Handle Socket.IO packets until one comes that is for python-engineio, and return it."""
-        feed = self._reader.feed
-        while True:
-            message = self._next_message()
-            if message is None:
-                return ""
-            if not feed(*message):
-                data, start, end, _ = message
-                return str(memoryview(data)[start:end], "utf-8")
-
-    def _next_message(self) -> tuple[Buffer, int, int, bool] | None:
-        """Return a message as ``(data, start, end, is_text)``; None when the server closed."""
-        while True:
-            first, second, header, length = self._peek()
-            if first in _WHOLE and second < 0x80 and not self._fragments:
-                data, start, end = self._payload(header, length)
-                return data, start, end, first == _TEXT
-            if second >= 0x80:
-                raise websocket.WebSocketProtocolException("a server must not mask its frames")
-            # Everything unusual is left to the parent class, which reads from the same buffer.
-            frame = self.recv_frame()  # type: ignore[no-untyped-call]
-            if frame.opcode == websocket.ABNF.OPCODE_CLOSE:
-                self.send_close()
-                return None
-            if frame.opcode == websocket.ABNF.OPCODE_PING:
-                self.pong(frame.data)
-            elif frame.opcode != websocket.ABNF.OPCODE_PONG and self._add_fragment(frame):
-                whole, self._fragments = b"".join(self._fragments), []
-                return whole, 0, len(whole), self._fragments_text
-
-    def _peek(self) -> tuple[int, int, int, int]:
-        """Return the next frame's first two bytes, its header's length and its payload's."""
-        self._fill(2)
-        buffer, start = self._buffer, self._start
-        second = buffer[start + 1]
-        length, header = second & 0x7F, 2
-        if length >= 126:
-            header = 4 if length == 126 else 10
-            self._fill(header)
-            start = self._start
-            length = int.from_bytes(buffer[start + 2 : start + header], "big")
-        if length + self._fragments_size > self._limit:
-            self._session.oversized = True
-            raise ProtocolViolation("an event is larger than max_event_bytes")
-        return buffer[start], second, header, length
-
-    def _payload(self, header: int, length: int) -> tuple[Buffer, int, int]:
-        if header + length <= _READ_SIZE:
-            self._fill(header + length)
-            start = self._start + header
-            self._start = start + length
-            return self._buffer, start, start + length
-        # Too large for the buffer: read straight into a place of its own.
-        whole = bytearray(length)
-        view = memoryview(whole)
-        have = self._end - self._start - header
-        view[:have] = self._view[self._start + header : self._end]
-        self._start = self._end = 0
-        while have < length:
-            have += self._read_into(view[have:])
-        return whole, 0, length
-
-    def _add_fragment(self, frame: Any) -> bool:
-        """Keep a piece of a fragmented message; return whether it was the last one."""
-        is_first = frame.opcode != websocket.ABNF.OPCODE_CONT
-        if is_first is bool(self._fragments):
-            raise websocket.WebSocketProtocolException("a fragment out of place")
-        if is_first:
-            self._fragments_text = frame.opcode == websocket.ABNF.OPCODE_TEXT
-        self._fragments.append(frame.data)
-        self._fragments_size = 0 if frame.fin else self._fragments_size + len(frame.data)
-        return bool(frame.fin)
-
-    def _fill(self, size: int) -> None:
-        """Have at least *size* bytes in the buffer."""
-        while self._end - self._start < size:
-            have = self._end - self._start
-            if self._start:
-                self._buffer[:have] = self._buffer[self._start : self._end]
-                self._start, self._end = 0, have
-            self._end += self._read_into(self._view[self._end :])
-
-    def _read_into(self, view: memoryview) -> int:
-        sock = self.sock
-        if sock is None:
-            raise websocket.WebSocketConnectionClosedException("the socket is closed")
-        if self._deadline is not None:
-            sock.settimeout(remaining(self._deadline))
-        try:
-            size = sock.recv_into(view)
-        except TimeoutError as exc:
-            raise websocket.WebSocketTimeoutException("the server is silent") from exc
-        if not size:
-            raise websocket.WebSocketConnectionClosedException("the server hung up")
-        self._session.last_seen = time.time()
-        return size
-
-    def _recv(self, bufsize: int) -> bytes:
-        if self._start == self._end:
-            self._fill(1)
-        end = min(self._start + bufsize, self._end)
-        data = bytes(self._view[self._start : end])
-        self._start = end
-        return data
-
-    def close(self, *_: Any, **__: Any) -> None:
-        """End the connection at once; upstream's way may take as long as the server is silent."""
-        kill(self.sock)
 
 
 @attrs.define(eq=False)

@@ -97,6 +97,16 @@ class Hub:
         """Return whether any consumer wants events named *name*."""
         return any(consumer.wants(name) for consumer in self._consumers)
 
+    @property
+    def types(self) -> frozenset[str] | None:
+        """Return the names of the events of the wire that are wanted; None for all."""
+        wanted: frozenset[str] = frozenset()
+        for consumer in self._consumers:
+            if consumer.types is None:
+                return None
+            wanted |= consumer.types
+        return wanted - LIFECYCLE_TYPES
+
     def deliver(self, event: Delivered, size: int = _LIFECYCLE_SIZE) -> None:
         """Put *event*, which takes *size* bytes of memory, into the queues that want it."""
         for consumer in self._consumers:

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, TypeVar
-
-import attrs
+from typing import TYPE_CHECKING, Any
 
 from ._address import parse_address
 from ._core import Core
-from ._hub import Consumer
-from ._names import event_names
-from .config import ClientConfig, Overflow, config_from_env
+from ._receiver import Names, Receiver
+from .config import ClientConfig, arguments_from_env, make_config
 from .exceptions import ClientClosed, ConfigError, EvolutionError
 from .state import ConnectionState, NamespaceState, Stats
-from .subscription import Subscription, instance_names
+from .subscription import instance_names
 
+
+if TYPE_CHECKING:
+    from .rest import Api
 
 __all__ = ["Client"]
 
-C = TypeVar("C", bound=Callable[..., object])
-Names = str | Iterable[str] | None
 
-
-class Client:
+class Client(Receiver):
     """
     Receive the events of an Evolution API server, in code that blocks.
 
@@ -70,13 +67,10 @@ class Client:
         config: ClientConfig | None = None,
         **options: Any,
     ) -> None:
-        self._core = core = Core(parse_address(url, instance), _config(config, options), api_key)
+        core = Core(parse_address(url, instance), make_config(config, options), api_key)
+        super().__init__(core)
         # Not at exit: a hook of its own flushes and closes in order there.
         weakref.finalize(self, core.request_close).atexit = False
-        self._inbox: Subscription | None = None
-        if core.config.queue_size:
-            queue = core.hub.new_queue("the inbox")
-            self._inbox = Subscription(core.hub, Consumer(queue), core.start)
 
     @classmethod
     def from_env(
@@ -99,13 +93,7 @@ class Client:
         Raises:
             ConfigError: The URL is missing, or a value does not fit.
         """
-        environ = os.environ if environ is None else environ
-        settings = config_from_env(prefix, environ)
-        names = [name.strip() for name in environ.get(f"{prefix}INSTANCE", "").split(",")]
-        settings["instance"] = [name for name in names if name and name != "*"] or None
-        settings["api_key"] = environ.get(f"{prefix}API_KEY") or None
-        settings["url"] = environ.get(f"{prefix}URL", "")
-        settings |= options
+        settings = arguments_from_env(prefix, os.environ if environ is None else environ) | options
         if not settings["url"]:
             raise ConfigError(f"set {prefix}URL to the server's address, https://api.example.com")
         return cls(settings.pop("url"), settings.pop("instance"), **settings)
@@ -233,185 +221,6 @@ class Client:
         """The counters, as a snapshot."""
         return self._core.stats()
 
-    # Receiving
-
-    def events(
-        self,
-        *types: str,
-        instance: Names = None,
-        timeout: float | None = None,
-        limit: int | None = None,
-    ) -> Iterator[Any]:
-        """
-        Return a blocking iterator over the events of the inbox.
-
-        See :meth:`Subscription.events` for arguments and errors. Events that do
-        not match are taken from the inbox as well; for two loops of different
-        kinds use :meth:`subscribe`.
-        """
-        return self._the_inbox().iterate(types, instance, timeout, limit, self)
-
-    def get(self, timeout: float | None = None) -> Any:
-        """Remove the oldest event from the inbox and return it; see :meth:`Subscription.get`."""
-        return self._the_inbox().get(timeout)
-
-    def _the_inbox(self) -> Subscription:
-        if self._inbox is None:
-            raise ConfigError(
-                "this client has no inbox (queue_size=0, or run() was called); use subscribe()"
-            )
-        return self._inbox
-
-    def subscribe(
-        self,
-        *types: str,
-        instance: Names = None,
-        maxsize: int | None = None,
-        overflow: Overflow | None = None,
-    ) -> Subscription:
-        """
-        Return an independent stream of the events from now on.
-
-        Args:
-            types:
-                Names of events, in any spelling; none of them, or ``"*"``, for all. The lifecycle
-                events (``"connect"``, ``"disconnect"``, ``"connect_error"``, ``"gap"``) have to be
-                named.
-            instance:
-                Name or names of instances; None for all of this client.
-            maxsize:
-                Events that may wait; None stands for *queue_size*.
-            overflow:
-                What a full queue does; None stands for the client's policy.
-
-        Raises:
-            ConfigError: A name is no name, or *maxsize* is below 1.
-        """
-        if maxsize is not None and maxsize < 1:
-            raise ConfigError(f"maxsize has to be at least 1, not {maxsize}")
-        core = self._core
-        size = maxsize or core.config.queue_size or ClientConfig().queue_size
-        queue = core.hub.new_queue("a subscription", size, overflow)
-        consumer = Consumer(queue, self._names(types), instance_names(instance))
-        return Subscription(core.hub, consumer, core.start, owner=self)
-
-    def _names(self, types: tuple[str, ...]) -> frozenset[str] | None:
-        core = self._core
-        is_global = core.address.instances is None or core.config.global_events is True
-        return event_names(types, is_global)
-
-    def wait_for(
-        self,
-        *types: str,
-        predicate: Callable[[Any], object] | None = None,
-        instance: Names = None,
-        timeout: float | None = None,
-    ) -> Any:
-        """
-        Return the first event from now on that matches, without touching the inbox.
-
-        To wait for what an action brings about, subscribe before acting::
-
-            with client.subscribe("send.message") as sent:
-                client.api.send_text("sales", number, "Hi")
-                event = sent.get(timeout=10)
-
-        Args:
-            types:
-                Names of events, lifecycle ones included; none for all events.
-            predicate:
-                Called with each of them, in this thread; a true answer ends the wait.
-            instance:
-                Name or names of instances; None for all.
-            timeout:
-                Longest wait in seconds; None has no limit.
-
-        Raises:
-            TimeoutError: None came in time.
-            ClientClosed: The client was closed meanwhile.
-            EvolutionError: The connection failed for good.
-        """
-        with self.subscribe(*types, instance=instance) as stream:
-            for event in stream.events(timeout=timeout):
-                if predicate is None or predicate(event):
-                    return event
-        raise ClientClosed("the client was closed while waiting for an event")
-
-    # Callbacks
-
-    def on(
-        self,
-        *types: str,
-        callback: C | None = None,
-        instance: Names = None,
-        predicate: Callable[[Any], object] | None = None,
-    ) -> Any:
-        """
-        Register a callback, as a decorator or with *callback*.
-
-        Example::
-
-            @client.on("messages.upsert", predicate=lambda event: not event.message.from_me)
-            def answer(event):
-                client.reply(event, "Olá!")
-
-        Several callbacks may have the same event. They run one after the other, in order, on a
-        thread of their own; the exception of one is logged, counted and handed to
-        *on_error*, and stops nothing.
-
-        Args:
-            types:
-                Names of events, in any spelling; ``"*"`` or none for all; ``"connect"``,
-                ``"disconnect"``, ``"connect_error"`` and ``"gap"`` for the connection itself.
-            callback:
-                Takes the event, or nothing.
-            instance:
-                Name or names of instances; None for all.
-            predicate:
-                Gets the event; a false answer keeps it from the callback.
-
-        Raises:
-            ConfigError: The callback takes neither one argument nor none, or a name is no name.
-        """
-        names, instances = self._names(types), instance_names(instance)
-
-        def register(function: C) -> C:
-            self._core.callbacks.add(names, function, instances, predicate)
-            self._core.dispatcher.refresh()
-            if not self._core.connection.has_ended():
-                self._core.dispatcher.start()
-            return function
-
-        return register if callback is None else register(callback)
-
-    def off(self, callback: Callable[..., object]) -> bool:
-        """Remove every registration of *callback*; return whether there was one."""
-        found = self._core.callbacks.remove(callback)
-        self._core.dispatcher.refresh()
-        return found
-
-    def run(self) -> None:
-        """
-        Connect, then block while callbacks run, until :meth:`close` or Ctrl-C.
-
-        The inbox is closed, so that nothing piles up in it.
-
-        Raises:
-            EvolutionError: The connection failed for good: key refused, attempts used up.
-        """
-        if self._inbox is not None:
-            self._inbox.close()
-            self._inbox = None
-        connection = self._core.connection
-        try:
-            self._core.start()
-            connection.wait_until(connection.has_ended, None)
-        except KeyboardInterrupt:
-            self.close()
-        if connection.state is ConnectionState.FAILED and connection.error is not None:
-            self._core.close(self._core.config.close_timeout)
-            raise connection.error
-
     # Emitting
 
     def emit(
@@ -484,20 +293,71 @@ class Client:
         """
         return self._core.emitter.call(event, data, instance, namespace, timeout)
 
+    # REST
+
+    @property
+    def api(self) -> Api:
+        """
+        The REST companion, with this client's server, key and settings.
+
+        It is made when it is first asked for and shared from then on; it goes on to work
+        after :meth:`close`.
+        """
+        return self._core.api()
+
+    def reply(self, event: Any, text: str, *, quote: bool = False, **options: Any) -> Any:
+        """
+        Answer a message in its chat, over REST.
+
+        Args:
+            event:
+                The message event.
+            text:
+                What to write.
+            quote:
+                Whether to quote the message.
+            options:
+                Further arguments of :meth:`Api.send_text`.
+
+        Returns:
+            The server's answer, see :meth:`Api.send_text`.
+
+        Raises:
+            ConfigError: The event is no message or names no chat.
+            ApiError: The server did not take it.
+        """
+        message = getattr(event, "message", None)
+        chat = getattr(message, "chat", None)
+        if message is None or not chat:
+            raise ConfigError(f"{event.type} is no message that could be answered")
+        if quote:
+            options.setdefault("quoted", message)
+        return self.api.send_text(event.instance, chat, text, **options)
+
+    def ensure_events(self, *types: str, instance: Names = None) -> dict[str, tuple[str, ...]]:
+        """
+        See to it that the server sends events of *types*; nothing is switched off.
+
+        Args:
+            types:
+                Names of events, in any spelling.
+            instance:
+                Name or names of instances; None for those of this client.
+
+        Returns:
+            For each instance the names that were added to its settings, in the server's spelling.
+
+        Raises:
+            ConfigError: No event or no instance is named.
+            WebsocketDisabledError: The server's websocket is switched off.
+            ApiError: The settings could not be read or changed.
+        """
+        names = instance_names(instance) or self._core.address.instances
+        if not names or not types:
+            raise ConfigError("name the events, and the instances if the client has all of them")
+        return {name: self.api.ensure_events(name, types) for name in sorted(names)}
+
     def __repr__(self) -> str:
         names = self._core.address.instances
         which = "all instances" if names is None else ", ".join(names)
         return f"<Client {self._core.address} ({which}) {self.state.value}>"
-
-
-def _config(config: ClientConfig | None, options: dict[str, Any]) -> ClientConfig:
-    try:
-        return attrs.evolve(config, **options) if config is not None else ClientConfig(**options)
-    except TypeError:
-        known = [field.name for field in attrs.fields(ClientConfig)]
-        unknown = sorted(set(options) - set(known))
-        if not unknown:
-            raise
-        raise ConfigError(
-            f"unknown option {', '.join(unknown)}; there are {', '.join(sorted(known))}"
-        ) from None

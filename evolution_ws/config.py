@@ -197,6 +197,38 @@ class ClientConfig:
             raise ConfigError("a durable inbox needs queue_size of at least 1")
 
 
+def make_config(config: ClientConfig | None, options: dict[str, Any]) -> ClientConfig:
+    """
+    Return *config*, or the default one, with *options* in place of some fields.
+
+    Raises:
+        ConfigError: There is no such option, or a value cannot work.
+    """
+    known = [field.name for field in attrs.fields(ClientConfig)]
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise ConfigError(
+            f"unknown option {', '.join(unknown)}; there are {', '.join(sorted(known))}"
+        )
+    return attrs.evolve(config, **options) if config is not None else ClientConfig(**options)
+
+
+def arguments_from_env(prefix: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    """
+    Return the arguments of a client that *environ* sets; ``url`` is empty when it does not.
+
+    Raises:
+        ConfigError: A value is not of its field's type.
+    """
+    names = [name.strip() for name in environ.get(f"{prefix}INSTANCE", "").split(",")]
+    return {
+        **config_from_env(prefix, environ),
+        "url": environ.get(f"{prefix}URL", "").strip(),
+        "instance": [name for name in names if name and name != "*"] or None,
+        "api_key": environ.get(f"{prefix}API_KEY") or None,
+    }
+
+
 def config_from_env(prefix: str, environ: Mapping[str, str]) -> dict[str, Any]:
     """
     Return the fields of :class:`ClientConfig` that *environ* sets.
