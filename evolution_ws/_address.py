@@ -84,8 +84,9 @@ def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url.strip())
         parts.port  # noqa: B018 - raises ValueError when it is no port
-    except ValueError as exc:
-        raise ConfigError(f"the URL {redacted_url(url)!r} cannot be read ({exc})") from None
+    except ValueError:  # whose text may hold a password
+        shown = redacted_url(url)
+        raise ConfigError(f"the URL {shown!r} cannot be read; look at host and port") from None
     shown = redacted_url(url)
     if parts.scheme.lower() not in _SCHEMES:
         raise ConfigError(f"the URL {shown!r} has to start with http, https, ws or wss, then ://")

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from ._hub import Delivered
+from ._hub import Delivered, concerns
 from .exceptions import ConfigError
 from .lifecycle import LIFECYCLE_TYPES
 
@@ -20,6 +20,9 @@ _log = logging.getLogger("evolution_ws")
 
 Callback = Callable[..., object]
 Predicate = Callable[[Any], object]
+
+# Names that an index holds; a server could invent new ones for ever.
+_MOST_NAMES = 1_000
 
 
 @attrs.frozen
@@ -30,14 +33,14 @@ class _Registration:
     instances: frozenset[str] | None
     predicate: Predicate | None
 
-    def matches(self, event: Delivered) -> bool:
-        """Return whether *event* is for this callback, its predicate left aside."""
-        if self.types is None:
-            if event.type in LIFECYCLE_TYPES:
-                return False
-        elif event.type not in self.types:
-            return False
-        return self.instances is None or event.instance in self.instances
+    @property
+    def name(self) -> str:
+        """Return what the log calls the callback."""
+        return getattr(self.callback, "__qualname__", type(self.callback).__name__)
+
+    def wants(self, name: str) -> bool:
+        """Return whether events named *name* are for this callback."""
+        return name not in LIFECYCLE_TYPES if self.types is None else name in self.types
 
 
 class Callbacks:
@@ -51,7 +54,9 @@ class Callbacks:
         self._context = context or nullcontext
         self._on_error = on_error
         self._changing = threading.Lock()
+        # Replaced as a whole, like the index that is made from it while events come.
         self._registrations: tuple[_Registration, ...] = ()
+        self._by_type: dict[str, tuple[_Registration, ...]] = {}
         self.errors = 0
         """Exceptions that callbacks and predicates raised."""
 
@@ -72,6 +77,7 @@ class Callbacks:
         registration = _Registration(types, callback, call, instances, predicate)
         with self._changing:
             self._registrations = (*self._registrations, registration)
+            self._by_type = {}
 
     def remove(self, callback: Callback) -> bool:
         """Remove every registration of *callback*; return whether there was one."""
@@ -79,6 +85,7 @@ class Callbacks:
             kept = tuple(r for r in self._registrations if r.callback != callback)
             found = len(kept) != len(self._registrations)
             self._registrations = kept
+            self._by_type = {}
         return found
 
     def after_fork(self) -> None:
@@ -108,20 +115,31 @@ class Callbacks:
 
     def run(self, event: Delivered) -> None:
         """Call all callbacks for *event*, in the order of their registration; never raises."""
-        for registration in self._registrations:
-            if registration.matches(event):
+        registrations = self._by_type.get(event.type)
+        for registration in self._find(event.type) if registrations is None else registrations:
+            if registration.instances is None or concerns(event, registration.instances):
                 self._run_one(registration, event)
+
+    def _find(self, name: str) -> tuple[_Registration, ...]:
+        index = self._by_type
+        found = tuple(r for r in self._registrations if r.wants(name))
+        if len(index) < _MOST_NAMES:
+            index[name] = found
+        return found
 
     def _run_one(self, registration: _Registration, event: Delivered) -> None:
         try:
             with self._context():
                 if registration.predicate is None or registration.predicate(event):
                     registration.call(event)
+        except SystemExit:
+            self.errors += 1
+            # It would end this thread alone, and with it all callbacks.
+            _log.error("callback %s called sys.exit(); close the client instead", registration.name)
         except Exception as exc:
             self.errors += 1
-            name = getattr(registration.callback, "__qualname__", "callback")
             # The traceback holds code and no values: neither key nor message text.
-            _log.error("callback %s failed for %s", name, event.type, exc_info=exc)
+            _log.error("callback %s failed for %s", registration.name, event.type, exc_info=exc)
             self._hand_on(exc, event)
 
     def _hand_on(self, exc: Exception, event: Delivered) -> None:
@@ -136,6 +154,10 @@ class Callbacks:
 def _with_one_argument(callback: Callback) -> Callable[[Delivered], object]:
     if not callable(callback):
         raise ConfigError(f"a callback has to be callable, which {type(callback).__name__} is not")
+    if inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(
+        getattr(callback, "__call__", None)  # noqa: B004 - of an object that is callable
+    ):
+        raise ConfigError("a callback is called and not awaited: write def instead of async def")
     try:
         signature = inspect.signature(callback)
     except (TypeError, ValueError):  # written in C: print() and its like take the event
@@ -146,5 +168,5 @@ def _with_one_argument(callback: Callback) -> Callable[[Delivered], object]:
         except TypeError:
             continue
         return callback if arguments else lambda event: callback()
-    name = getattr(callback, "__qualname__", repr(callback))
+    name = getattr(callback, "__qualname__", type(callback).__name__)
     raise ConfigError(f"{name}{signature} has to take the event, or nothing")

@@ -127,7 +127,7 @@ class Core:
         _process.is_closed(self)
 
     def _configure(self) -> None:
-        """Switch on what the consumers want; runs on the supervisor, before the first connection."""
+        """Switch on what the consumers want; on the supervisor, before the first connection."""
         if not self.config.configure:
             return
         wanted = self.hub.types

@@ -59,13 +59,16 @@ def proxy_options(proxy: str | None, scheme: str, host: str) -> dict[str, Any]:
         proxy = None if is_loopback(host) else _proxy_from_environment(scheme, host)
     if not proxy:
         return {}
-    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        port = parts.port or (1080 if parts.scheme.startswith("socks") else 80)
+    except ValueError:  # whose text may hold the password
+        raise ConfigError("the proxy's URL cannot be read; look at its host and port") from None
     if not parts.hostname:
         raise ConfigError("the proxy's URL names no host")
-    default_port = 1080 if parts.scheme.startswith("socks") else 80
     options: dict[str, Any] = {
         "http_proxy_host": parts.hostname,
-        "http_proxy_port": parts.port or default_port,
+        "http_proxy_port": port,
         "proxy_type": "http" if parts.scheme == "https" else parts.scheme,
         # Whether a proxy is used was decided here; websocket-client must not decide again.
         "http_no_proxy": ["no.proxy.invalid"],
@@ -106,15 +109,22 @@ class Dialer:
             OSError: The name is unknown, nobody listens, TLS failed, or time ran out.
         """
         error: OSError = OSError(f"no address for {host}")
-        for family, kind, protocol, _, address in socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        for left, (family, kind, protocol, _, address) in zip(
+            range(len(addresses), 0, -1), addresses, strict=True
         ):
-            sock = socket.socket(family, kind, protocol)
             try:
-                self._adopt(sock)
+                sock = socket.socket(family, kind, protocol)
+            except OSError as exc:  # a machine without IPv6 may know IPv6 addresses
+                error = exc
+                continue
+            try:
+                # An address that leads nowhere must not use up the time of the others.
+                self._adopt(sock, share=left)
                 sock.connect(address)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                sock.settimeout(remaining(self._deadline))
                 return self._wrap(sock, host, context) if context else sock
             except OSError as exc:
                 sock.close()
@@ -134,11 +144,11 @@ class Dialer:
             raise
         return tls
 
-    def _adopt(self, sock: socket.socket) -> None:
+    def _adopt(self, sock: socket.socket, share: int = 1) -> None:
         self.sock = sock
         if self._aborted:
             raise ConnectionAbortedError("the attempt was given up")
-        sock.settimeout(remaining(self._deadline))
+        sock.settimeout(remaining(self._deadline) / share)
 
     def abort(self) -> None:
         """Make whatever uses the socket fail at once. Never raises."""
@@ -151,21 +161,26 @@ class HandshakeSocket:
     A socket for the length of an HTTP handshake.
 
     Each read gets what is left of the time: a server that sends a byte now and
-    then would otherwise hold the handshake up for ever.
+    then would otherwise hold the handshake up for ever. It reads ahead, because the
+    answer is asked for byte by byte.
     """
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
         self.inner = sock
+        self.ahead = b""
+        """What was read and not asked for yet: the first frames, once the handshake is over."""
         self._deadline = deadline
         self._read = 0
 
     def recv(self, size: int) -> bytes:
-        """Read up to *size* bytes."""
-        self.inner.settimeout(remaining(self._deadline))
-        data = self.inner.recv(size)
-        self._read += len(data)
-        if self._read > _MAX_HANDSHAKE:
-            raise OSError("the server's answer to the handshake does not end")
+        """Return up to *size* bytes."""
+        if not self.ahead:
+            self.inner.settimeout(remaining(self._deadline))
+            self.ahead = self.inner.recv(4096)
+            self._read += len(self.ahead)
+            if self._read > _MAX_HANDSHAKE:
+                raise OSError("the server's answer to the handshake does not end")
+        data, self.ahead = self.ahead[:size], self.ahead[size:]
         return data
 
     def __getattr__(self, name: str) -> Any:

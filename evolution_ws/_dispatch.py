@@ -12,7 +12,7 @@ import attrs
 from ._callbacks import Callbacks
 from ._hub import Consumer, Delivered, Hub
 from ._queue import QueueClosed
-from .events import Event
+from .exceptions import QueueOverflow
 from .lifecycle import LifecycleEvent
 
 
@@ -62,6 +62,7 @@ class Dispatcher:
                 if not self._is_listening and len(self._callbacks):
                     self._hub.add(shard)
             self._is_listening = self._is_listening or len(self._callbacks) > 0
+            self._hub.refresh()
 
     def start(self) -> None:
         """Start the threads, if there are callbacks and they do not run."""
@@ -83,11 +84,14 @@ class Dispatcher:
         try:
             hand: list[Delivered] = []
             while True:
-                shard.queue.take(hand)
+                try:
+                    shard.queue.take(hand)
+                except QueueOverflow as exc:  # there is no loop that could raise it to the user
+                    _log.error("callbacks: %s", exc)
+                    continue
                 event = hand.pop()
                 self._callbacks.run(event)
-                if isinstance(event, Event):
-                    event.ack()
+                event.ack()
         except QueueClosed:
             pass
         except Exception as exc:

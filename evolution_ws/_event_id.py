@@ -8,7 +8,7 @@ import re
 from ._json_safe import canonical
 
 
-__all__ = ["digest", "message_key"]
+__all__ = ["digest", "discreet", "message_key"]
 
 # Ids of the official API carry the phone number in base64, and channels pass ids
 # of the caller's own making through: what may be a number is not shown as it is.
@@ -25,4 +25,13 @@ def message_key(key: object) -> str | None:
     name = key.get("id") if isinstance(key, dict) else None
     if not isinstance(name, str) or not name:
         return None
+    return _without_numbers(name)
+
+
+def discreet(name: str | None) -> str:
+    """Return the ``repr`` of a message's id, without the phone number that may be in it."""
+    return repr(_without_numbers(name) if name else name)
+
+
+def _without_numbers(name: str) -> str:
     return name if _READABLE_ID.fullmatch(name) else digest(name)

@@ -59,7 +59,7 @@ def _said(body: object, secret: str | None) -> str:
             answer = answer["response"]
         message = answer["message"]
         text = message if isinstance(message, str) else " ".join(map(str, message))
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         pass
     return printable(redacted_text(text, secret))
 
@@ -74,6 +74,11 @@ def _refusal(status: int, said: str, where: str) -> EvolutionError:
         return AuthenticationError(
             f"{where} refused the api key ({said or f'HTTP {status}'}). Compare it with the "
             "server's AUTHENTICATION_API_KEY or an instance's token"
+        )
+    if said == _TRANSIENT:
+        return ConnectError(
+            f"{where} cannot check keys at the moment ({said}): its database is down, or was when "
+            "it was asked. Look at the server's log if this lasts"
         )
     if status == 404:
         return WebsocketDisabledError(
@@ -104,12 +109,14 @@ def _problem(error: BaseException, where: str) -> str | None:
             "the URL: the key is never sent along with a redirect"
         )
     if isinstance(error, ssl.SSLCertVerificationError):
+        reason = getattr(error, "verify_message", None) or error
         return (
-            f"the certificate of {where} was not accepted: {error.verify_message}. Name its "
+            f"the certificate of {where} was not accepted: {reason}. Name its "
             "authority with verify='/path/ca.pem', or correct the certificate"
         )
     if isinstance(error, ssl.SSLError):
-        return f"no TLS with {where} ({error.reason or error}). Is it http:// behind that port?"
+        reason = getattr(error, "reason", None) or error
+        return f"no TLS with {where} ({reason}). Is it http:// behind that port?"
     if isinstance(error, socket.gaierror):
         return f"the host of {where} is unknown ({error.strerror}). Check the name and the DNS"
     if name in ("WebSocketProxyException", "ProxyError", "ProxyConnectionError"):
@@ -124,6 +131,10 @@ def _problem(error: BaseException, where: str) -> str | None:
         return f"{where} does not speak socket.io as Evolution API does: {error}"
     if isinstance(error, ConnectionError) and isinstance(error, OSError):
         return f"{where} broke the connection off ({error.strerror or error}). Is it starting?"
-    if isinstance(error, OSError) and error.errno is not None:
-        return f"cannot connect to {where}: {error.strerror}"
+    if name == "WebSocketConnectionClosedException":
+        return f"{where} hung up before it answered. Is it starting, or is it another service?"
+    if name.startswith("WebSocket"):
+        return f"{where} is no websocket server ({printable(str(error))}). Check port and path"
+    if isinstance(error, OSError):
+        return f"cannot connect to {where}: {error.strerror or error}"
     return None

@@ -31,7 +31,7 @@ class Participant:
 class Group:
     """A group, or what changed in it: everything but the jid may be None."""
 
-    jid: str | None
+    jid: str | None = attrs.field(repr=False)
     subject: str | None = attrs.field(repr=False)
     """The group's name."""
     description: str | None = attrs.field(repr=False)

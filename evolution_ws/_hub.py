@@ -21,6 +21,9 @@ Delivered = Event | LifecycleEvent
 # Lifecycle events are small; what they hold has no size on the wire.
 _LIFECYCLE_SIZE = 1000
 
+# Names that the index holds; a server could invent new ones for ever.
+_MOST_NAMES = 1_000
+
 # A look at whether the hub was closed, for a producer that waits for a slow consumer.
 _PATIENCE = 1.0
 
@@ -44,10 +47,15 @@ class Consumer:
         return name in self.types
 
     def accepts(self, event: Delivered) -> bool:
-        """Return whether *event* is consumed."""
-        if not self.wants(event.type):
-            return False
-        return self.instances is None or event.instance in self.instances
+        """Return whether *event*, of a name that is wanted, is consumed."""
+        return self.instances is None or concerns(event, self.instances)
+
+
+def concerns(event: Delivered, instances: frozenset[str] | None) -> bool:
+    """Return whether *event* is one of *instances*, or of the connection that carries them all."""
+    if instances is None or event.instance in instances:
+        return True
+    return isinstance(event, LifecycleEvent) and not event.instance
 
 
 class Hub:
@@ -56,8 +64,10 @@ class Hub:
     def __init__(self, config: ClientConfig) -> None:
         self._config = config
         self._changing = threading.Lock()
-        # Replaced as a whole, so that the socket's thread reads it without a lock.
+        # Replaced as a whole, so that the socket's thread reads them without a lock: first the
+        # consumers, then the index, so that no index outlives the consumers it was made from.
         self._consumers: tuple[Consumer, ...] = ()
+        self._by_name: dict[str, tuple[Consumer, ...]] = {}
         self._gone_accepted = 0
         self._gone_dropped = 0
         self._error: Exception | None = None
@@ -82,6 +92,7 @@ class Hub:
         """Let *consumer* have the events from now on."""
         with self._changing:
             self._consumers = (*self._consumers, consumer)
+            self._by_name = {}
             if self._is_closed:
                 consumer.queue.close(self._error)
 
@@ -90,12 +101,32 @@ class Hub:
         with self._changing:
             if consumer in self._consumers:
                 self._consumers = tuple(c for c in self._consumers if c is not consumer)
+                self._by_name = {}
                 self._gone_accepted += consumer.queue.accepted - len(consumer.queue)
                 self._gone_dropped += consumer.queue.dropped
 
-    def wants(self, name: str) -> bool:
-        """Return whether any consumer wants events named *name*."""
-        return any(consumer.wants(name) for consumer in self._consumers)
+    def refresh(self) -> None:
+        """Take into account that consumers want other events now."""
+        self._by_name = {}
+
+    def wants(self, name: str, instance: str | None = None) -> bool:
+        """Return whether any consumer wants events named *name*, of *instance* if it is known."""
+        consumers = self._by_name.get(name)
+        if consumers is None:
+            consumers = self._consumers_of(name)
+        if instance is None:
+            return bool(consumers)
+        for consumer in consumers:
+            if consumer.instances is None or instance in consumer.instances:
+                return True
+        return False
+
+    def _consumers_of(self, name: str) -> tuple[Consumer, ...]:
+        index = self._by_name
+        consumers = tuple(consumer for consumer in self._consumers if consumer.wants(name))
+        if len(index) < _MOST_NAMES:
+            index[name] = consumers
+        return consumers
 
     @property
     def types(self) -> frozenset[str] | None:
@@ -109,13 +140,15 @@ class Hub:
 
     def deliver(self, event: Delivered, size: int = _LIFECYCLE_SIZE) -> None:
         """Put *event*, which takes *size* bytes of memory, into the queues that want it."""
-        for consumer in self._consumers:
+        name = event.type
+        consumers = self._by_name.get(name)
+        for consumer in self._consumers_of(name) if consumers is None else consumers:
             if consumer.accepts(event):
                 consumer.queue.put(event, size)
 
     def deliver_patiently(self, event: Event, size: int) -> bool:
         """Deliver *event* as soon as there is room for it; return False once this is closed."""
-        for consumer in self._consumers:
+        for consumer in self._consumers_of(event.type):
             if consumer.accepts(event):
                 while not consumer.queue.wait_for_room(size, _PATIENCE):
                     if self._is_closed:

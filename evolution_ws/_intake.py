@@ -31,7 +31,7 @@ class Intake:
         self,
         instances: tuple[str, ...] | None,
         config: ClientConfig,
-        is_wanted: Callable[[str], bool],
+        is_wanted: Callable[[str, str | None], bool],
         deliver: Callable[[Event, int], object],
         is_joined: Callable[[str], bool],
         seen: SeenMessages,
@@ -73,7 +73,7 @@ class Intake:
             # In global mode "/" is complete and in order; this is the copy.
             self.duplicates += 1
             return False
-        if not self._is_wanted(name):
+        if not self._is_wanted(name, instance):
             self.filtered += 1
             return False
         return True

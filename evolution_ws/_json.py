@@ -1,8 +1,9 @@
-"""JSON as it goes over the wire: orjson where it is installed, the standard library elsewhere."""
+"""JSON as it goes over the wire, read with orjson where it is installed."""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
 
 
@@ -39,23 +40,23 @@ def dumps(value: Any, **_: Any) -> str:
 
     Raises:
         TypeError: A part of *value* has no JSON form.
-        ValueError: The value refers to itself or is nested too deeply.
+        ValueError: It refers to itself, is nested too deeply, or holds NaN or an infinity.
     """
     try:
-        if orjson is not None:
-            try:
-                return orjson.dumps(value).decode()
-            except TypeError:
-                # Integers over 64 bits and keys that are no str: the standard library decides.
-                pass
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        # The standard library alone: what can be sent must not depend on what is installed, and
+        # orjson makes null of NaN and texts of dates.
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    # Half of a surrogate pair has no UTF-8, and would break the connection: it goes as an escape.
+    return _LONE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON")
 
+
+_LONE = re.compile("[\ud800-\udfff]")
 
 # Made once: json.loads() makes a decoder at each call that has options.
 _decode = json.JSONDecoder(parse_constant=_refuse).decode

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import attrs
 
 from ._json import loads
+from .lifecycle import LIFECYCLE_TYPES
 
 
 Buffer = bytes | bytearray
@@ -69,16 +70,27 @@ _OPEN = b"0"[0]
 _HEAD = re.compile(rb"4[0-6](?:(\d{1,9})-)?(/[^,]*)?,?(\d{0,18})")
 # Up to the instance where the envelope starts in the usual order of keys.
 _EVENT_HEAD = re.compile(
-    rb'4[25](?:\d{1,9}-)?(?:(/[^,]*),)?\d{0,18}\["([^"\\]*)",'
+    rb'4(?:2|5(?:\d{1,9}-)?)(?:(/[^,]*),)?\d{0,18}\["([^"\\]*)",'
     rb'(?:\{"event":"[^"\\]*","instance":"([^"\\]*)")?'
 )
-# socket.io's own events; on the wire they could only be forged.
-_RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting"})
+# Names of what is not on the wire; there they could only be forged.
+_RESERVED = LIFECYCLE_TYPES | {"disconnecting"}
 
 # What a decoded event takes in memory beyond its text: measured as about 45 bytes a string, and
 # strings come in pairs of quotation marks.
 _BYTES_PER_QUOTE = 24
 _BYTES_PER_EVENT = 900
+# Small ones are not worth counting: they are mostly keys and short strings.
+_SMALL = 4096
+_FACTOR = 4
+_BYTES_PER_ATTACHMENT = 50
+
+# Names repeat for ever, but a hostile server could invent new ones, or endless ones.
+_MAX_NAMES = 10_000
+_MAX_NAME = 300
+
+# Stands for arguments that are no JSON, where None stands for those that nobody wants.
+_UNREADABLE = ()
 
 
 class PacketReader:
@@ -129,7 +141,7 @@ class PacketReader:
             return
         begin = match.start(2) - 2
         args = self._decode(data, begin, end)
-        mark = hash(bytes(memoryview(data)[start:end])) if namespace == "/" else 0
+        mark = _mark(namespace, data, start, end)
         self._deliver(namespace, args, _memory(data, begin, end), mark)
 
     def _text(self, raw: bytes | None) -> str:
@@ -139,8 +151,7 @@ class PacketReader:
             pass
         assert raw is not None
         text = raw.decode("utf-8", "replace")
-        # Names repeat for ever, but a hostile server could invent new ones for ever.
-        if len(self._names) < 10_000:
+        if len(raw) <= _MAX_NAME and len(self._names) < _MAX_NAMES:
             self._names[raw] = text
         return text
 
@@ -166,7 +177,8 @@ class PacketReader:
         elif kind == _EVENT:
             args = self._decode(data, match.end(), end)
             if self._is_wanted(namespace, args):
-                self._deliver(namespace, args, _memory(data, start, end), 0)
+                mark = _mark(namespace, data, start, end)
+                self._deliver(namespace, args, _memory(data, start, end), mark)
         else:
             self._on_ack(namespace, match.group(3), self._decode(data, match.end(), end))
 
@@ -181,31 +193,34 @@ class PacketReader:
         namespace = self._text(match.group(2))
         if data[match.start() + 1] == _BINARY_ACK:
             args, number = self._decode(data, match.end(), end), match.group(3)
+            args = _UNREADABLE if args is None else args
         else:
             args = self._wanted_args(namespace, data, match, end)
         size = _memory(data, match.end(), end)
-        self._binary = _Attachments(namespace, number, args, count, size)
+        mark = _mark(namespace, data, match.start(), end)
+        self._binary = _Attachments(namespace, number, args, count, size, mark)
         if count == 0:
             self._finish_binary(self._binary)
 
-    def _wanted_args(
-        self, namespace: str, data: Buffer, match: re.Match[bytes], end: int
-    ) -> Any | None:
+    def _wanted_args(self, namespace: str, data: Buffer, match: re.Match[bytes], end: int) -> Any:
+        """Return the arguments of a binary event; None when nobody wants it."""
         head = _EVENT_HEAD.match(data, match.start(), end)
         if head is None:
             args = self._decode(data, match.end(), end)
-            return args if self._is_wanted(namespace, args) else None
-        _, name, instance = head.groups()
-        if not self._events.wants(namespace, self._text(name), self._maybe(instance)):
-            return None
-        args = self._decode(data, match.end(), end)
-        return [] if args is None else args
+            if not self._is_wanted(namespace, args):
+                return None
+        else:
+            _, name, instance = head.groups()
+            if not self._events.wants(namespace, self._text(name), self._maybe(instance)):
+                return None
+            args = self._decode(data, match.end(), end)
+        return _UNREADABLE if args is None else args
 
     def _on_attachment(self, content: bytes) -> None:
         binary = self._binary
         if binary is None:
             raise ProtocolViolation("an attachment arrived that no packet announced")
-        binary.size += len(content)
+        binary.size += len(content) + _BYTES_PER_ATTACHMENT
         if binary.size > self._max_bytes:
             raise ProtocolViolation("the attachments of one event are larger than allowed")
         binary.missing -= 1
@@ -226,7 +241,8 @@ class PacketReader:
         if binary.number is not None:
             self._on_ack(binary.namespace, binary.number, args)
         else:
-            self._deliver(binary.namespace, args, binary.size, 0)
+            mark = hash((binary.mark, *binary.contents)) if binary.namespace == "/" else 0
+            self._deliver(binary.namespace, args, binary.size, mark)
 
     def _on_ack(self, namespace: str, number: bytes, args: Any) -> None:
         if number and isinstance(args, list):
@@ -261,6 +277,7 @@ class _Attachments:
     """The arguments with placeholders; None when nobody wants them."""
     missing: int
     size: int
+    mark: int
     contents: list[bytes] = attrs.field(factory=list)
 
 
@@ -282,9 +299,17 @@ def _filled(value: Any, contents: list[bytes]) -> Any:
     return value
 
 
+def _mark(namespace: str, data: Buffer, start: int, end: int) -> int:
+    """Return what tells a frame on ``/`` from others, to find second copies; 0 elsewhere."""
+    return hash(bytes(memoryview(data)[start:end])) if namespace == "/" else 0
+
+
 def _memory(data: Buffer, start: int, end: int) -> int:
     """Return about how much memory the decoded text will take."""
-    return end - start + data.count(b'"', start, end) * _BYTES_PER_QUOTE + _BYTES_PER_EVENT
+    size = end - start
+    if size < _SMALL:
+        return size * _FACTOR + _BYTES_PER_EVENT
+    return size + data.count(b'"', start, end) * _BYTES_PER_QUOTE + _BYTES_PER_EVENT
 
 
 def _reason(answer: Any) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from ._content import Content, look_into, text_of
+from ._event_id import discreet
 from ._identity import to_jid
 from ._wire import (
     as_dict,
@@ -128,7 +129,7 @@ class Reaction:
 
     text: str | None = attrs.field(repr=False)
     """The emoji; None when it was taken back."""
-    message_id: str | None
+    message_id: str | None = attrs.field(repr=discreet)
     """The message reacted to."""
     removed: bool
 
@@ -151,7 +152,7 @@ class Poll:
     """None in a vote: only the poll itself carries it."""
     options: tuple[str, ...] = attrs.field(repr=False)
     """Every option; in a vote those the server knows, often none."""
-    message_id: str | None
+    message_id: str | None = attrs.field(repr=discreet)
     """In a vote the id of the poll's message, in a poll None."""
     selected: tuple[str, ...] | None = attrs.field(repr=False)
     """What was voted for; empty when taken back, None where not decrypted and in a poll."""
@@ -163,7 +164,7 @@ class Poll:
 class Quoted:
     """The message that a message answers, as far as it was repeated."""
 
-    id: str
+    id: str = attrs.field(repr=discreet)
     text: str | None = attrs.field(repr=False)
     sender: str | None = attrs.field(repr=False)
     """Jid of who wrote it."""

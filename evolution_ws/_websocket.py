@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 # busy process it takes 5 ms to get it back.
 _READ_SIZE = 256 * 1024
 
+# Room for large events that a connection keeps.
+_KEEP_SIZE = 1024 * 1024
+
 # First bytes of unfragmented frames.
 _TEXT = 0x81
 _WHOLE = frozenset({_TEXT, 0x82})
@@ -54,6 +57,7 @@ class EventSocket(websocket.WebSocket):
         self._buffer = bytearray(_READ_SIZE)
         self._view = memoryview(self._buffer)
         self._start = self._end = 0
+        self._large = bytearray()
         self._fragments: list[bytes] = []
         self._fragments_size = 0
         self._fragments_text = False
@@ -64,11 +68,11 @@ class EventSocket(websocket.WebSocket):
         parts = urlsplit(url)
         host, secure = parts.hostname or "", parts.scheme == "wss"
         proxy = proxy_options(session.config.proxy, "https" if secure else "http", host)
-        raw = None
+        shaking = None
         if not proxy:
             context = session.tls_context if secure else None
             raw = session.dialer.dial(host, parts.port or (443 if secure else 80), context)
-            options["socket"] = HandshakeSocket(raw, session.deadline)
+            options["socket"] = shaking = HandshakeSocket(raw, session.deadline)
         try:
             super().connect(url, **options, **proxy)  # type: ignore[no-untyped-call]
         except websocket.WebSocketException as exc:
@@ -77,8 +81,10 @@ class EventSocket(websocket.WebSocket):
                 raise RedirectRefused(answer.headers.get("location", "")) from exc
             raise
         self._deadline = session.deadline
-        if raw is not None:
-            self.sock = raw
+        if shaking is not None:
+            self.sock = shaking.inner
+            self._end = len(shaking.ahead)
+            self._buffer[: self._end] = shaking.ahead
 
     def settimeout(self, timeout: float | None) -> None:
         """Limit the silence of the server; python-engineio calls it when the handshake is done."""
@@ -138,9 +144,12 @@ class EventSocket(websocket.WebSocket):
             start = self._start + header
             self._start = start + length
             return self._buffer, start, start + length
-        # Too large for the buffer: read straight into a place of its own.
-        whole = bytearray(length)
-        view = memoryview(whole)
+        # Too large for the buffer: read straight into a place of its own. It is used again,
+        # since most of the cost would be the system's clearing of fresh memory.
+        whole = self._large if length <= len(self._large) else bytearray(length)
+        if length <= _KEEP_SIZE:
+            self._large = whole
+        view = memoryview(whole)[:length]
         have = self._end - self._start - header
         view[:have] = self._view[self._start + header : self._end]
         self._start = self._end = 0

@@ -212,6 +212,11 @@ class Client(Receiver):
         return self._core.connection.session is not None
 
     @property
+    def instances(self) -> tuple[str, ...] | None:
+        """Names of the instances that this client listens to; None for every instance."""
+        return self._core.address.instances
+
+    @property
     def namespaces(self) -> dict[str, NamespaceState | str]:
         """Each namespace with its state, or with the server's words where it refused."""
         return self._core.connection.joins.snapshot()

@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 
+from ._redaction import MASK
 from .exceptions import ConfigError
 
 
@@ -113,6 +114,19 @@ def _to_aware(value: datetime | str | None) -> datetime | None:
     return value.astimezone(timezone.utc) if value is not None else None
 
 
+def _to_path(value: str | os.PathLike[str] | None) -> str | None:
+    return None if value is None else os.fspath(value)
+
+
+def _to_dict(value: Mapping[str, str]) -> dict[str, str]:
+    return dict(value)
+
+
+def _proxy_repr(value: str | None) -> str:
+    # A proxy's URL may hold a password.
+    return repr(value if value in ("env", None) else MASK)
+
+
 @attrs.frozen(kw_only=True)
 class ClientConfig:
     """
@@ -163,7 +177,7 @@ class ClientConfig:
     since: datetime | None = attrs.field(default=None, converter=_to_aware)
     """Also fetch the messages stored since then on the first connection."""
 
-    durable: str | None = attrs.field(default=None, converter=attrs.converters.optional(os.fspath))
+    durable: str | None = attrs.field(default=None, converter=_to_path)
     """File of the durable inbox; None keeps events in memory."""
 
     auto_ack: bool = True
@@ -179,11 +193,11 @@ class ClientConfig:
     cert: str | tuple[str, str] | None = None
     """Client certificate: a PEM file, or certificate and key files."""
 
-    proxy: str | None = "env"
+    proxy: str | None = attrs.field(default="env", repr=_proxy_repr)
     """``"env"`` reads the environment (http_proxy, https_proxy, no_proxy), None uses no proxy,
     anything else is the proxy's URL."""
 
-    headers: Mapping[str, str] = attrs.field(factory=dict, converter=dict, repr=False)
+    headers: Mapping[str, str] = attrs.field(factory=dict, converter=_to_dict, repr=False)
     """Further HTTP headers for the handshake and for REST calls."""
 
     origin: str | None = None
@@ -236,22 +250,25 @@ def config_from_env(prefix: str, environ: Mapping[str, str]) -> dict[str, Any]:
     Raises:
         ConfigError: A value is not of its field's type.
     """
+    found = _values_from_env(prefix, environ, _FROM_TEXT)
+    backoff = _values_from_env(f"{prefix}BACKOFF_", environ, _BACKOFF_FROM_TEXT)
+    if backoff:
+        found["backoff"] = Backoff(**backoff)
+    return found
+
+
+def _values_from_env(
+    prefix: str, environ: Mapping[str, str], converters: Mapping[str, Callable[[str], Any]]
+) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name, convert in _FROM_TEXT.items():
-        text = environ.get(prefix + name.upper())
-        if text is not None and text.strip():
+    for name, convert in converters.items():
+        text = environ.get(prefix + name.upper(), "").strip()
+        if text:
             try:
-                found[name] = convert(text.strip())
+                found[name] = convert(text)
             except ValueError as exc:
                 problem = exc if isinstance(exc, ConfigError) else "the value does not fit"
                 raise ConfigError(f"{prefix}{name.upper()}: {problem}") from None
-    backoff = {
-        name: convert(environ[key])
-        for name, convert in {"initial": float, "maximum": float, "attempts": int}.items()
-        if (key := f"{prefix}BACKOFF_{name.upper()}") in environ
-    }
-    if backoff:
-        found["backoff"] = Backoff(**backoff)
     return found
 
 
@@ -299,4 +316,12 @@ _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "proxy": lambda text: None if text.lower() == "none" else text,
     "origin": str,
     "max_event_bytes": int,
+}
+
+_BACKOFF_FROM_TEXT: dict[str, Callable[[str], Any]] = {
+    "initial": float,
+    "maximum": float,
+    "factor": float,
+    "jitter": float,
+    "attempts": int,
 }

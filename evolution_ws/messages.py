@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from ._content import MEDIA_KINDS, Content, contexts, kind_of, look_into, text_of
+from ._event_id import discreet
 from ._identity import Person, chat_of, is_group, to_jid, writer_of
 from ._parts import (
     Location,
@@ -212,7 +213,7 @@ class Message:
         return self._content.edited
 
     def __repr__(self) -> str:
-        return f"Message(kind={self.kind!r}, from_me={self.from_me}, is_group={self.is_group})"
+        return f"Message({discreet(self.id)}, kind={self.kind!r}, from_me={self.from_me})"
 
     @property
     def _key(self) -> dict[str, Any]:

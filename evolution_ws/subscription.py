@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any
 
-from ._hub import Consumer, Delivered, Hub
+from ._hub import Consumer, Delivered, Hub, concerns
 from ._names import event_names
 from ._queue import QueueClosed
 from .exceptions import ClientClosed
@@ -209,7 +209,7 @@ def _matcher(types: frozenset[str] | None, instances: frozenset[str] | None) -> 
     def matches(event: Delivered) -> bool:
         if types is not None and event.type not in types:
             return False
-        return instances is None or event.instance in instances
+        return concerns(event, instances)
 
     return matches
 

@@ -1,0 +1,11 @@
+"""Django's command line: migrate, runserver, evolution_listen."""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+    execute_from_command_line(sys.argv)

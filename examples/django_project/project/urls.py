@@ -1,0 +1,6 @@
+"""The addresses of the site."""
+
+from django.urls import include, path
+
+
+urlpatterns = [path("", include("inbox.urls"))]
