@@ -60,7 +60,8 @@ class Core:
             self.hub.wants,
             self.hub.deliver,
             self._is_joined,
-            self.seen,
+            # Without a history there is nothing that messages could be compared with.
+            self.seen if self._has_history() else None,
             self.holding,
         )
         self.backfill = self._new_backfill(name)
@@ -80,13 +81,15 @@ class Core:
         self._is_patched = _process.gevent_state()
         _process.register(self)
 
+    def _has_history(self) -> bool:
+        return self.config.backfill and self.credentials.has_key
+
     def _new_backfill(self, name: str) -> Backfill:
         config = self.config
-        has_history = config.backfill and self.credentials.has_key
         return Backfill(
             self.address.instances,
             config.since.timestamp() if config.since else None,
-            self.new_api if has_history else None,
+            self.new_api if self._has_history() else None,
             self.seen,
             self.holding,
             self.hub.wants,

@@ -34,7 +34,7 @@ class Intake:
         is_wanted: Callable[[str, str | None], bool],
         deliver: Callable[[Event, int], object],
         is_joined: Callable[[str], bool],
-        seen: SeenMessages,
+        seen: SeenMessages | None,
         holding: Holding,
     ) -> None:
         self._instances = frozenset(instances) if instances is not None else None
@@ -89,10 +89,11 @@ class Intake:
                 self.duplicates += 1
                 return
             self._recent.append(mark)
-        number = message_id(event)
-        if number is not None and not self._seen.came_live(event.instance, number):
-            self.duplicates += 1
-            return
+        if self._seen is not None:
+            number = message_id(name, event.data)
+            if number is not None and not self._seen.came_live(event.instance, number):
+                self.duplicates += 1
+                return
         if not self._holding or not self._holding.take(event, size):
             self._deliver(event, size)
 

@@ -136,12 +136,17 @@ class PacketReader:
             self._on_packet(data, start, end)
             return
         raw_namespace, raw_name, raw_instance = match.groups()
-        namespace, name = self._text(raw_namespace), self._text(raw_name)
-        if not self._events.wants(namespace, name, self._maybe(raw_instance)):
+        names = self._names
+        try:
+            namespace, name, instance = names[raw_namespace], names[raw_name], names[raw_instance]
+        except KeyError:  # the first event of its kind
+            namespace, name = self._text(raw_namespace), self._text(raw_name)
+            instance = self._text(raw_instance)
+        if not self._events.wants(namespace, name, instance if raw_instance else None):
             return
         begin = match.start(2) - 2
         args = self._decode(data, begin, end)
-        mark = _mark(namespace, data, start, end)
+        mark = _mark(namespace, data, start, end) if namespace == "/" else 0
         self._deliver(namespace, args, _memory(data, begin, end), mark)
 
     def _text(self, raw: bytes | None) -> str:

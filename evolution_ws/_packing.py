@@ -1,0 +1,50 @@
+"""Events as the bytes that a durable inbox keeps, and back: exactly, and without their api key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._json import dumps, loads
+from ._json_safe import decode, encode
+from .events import Event, parse_event
+
+
+def pack(event: Event) -> bytes:
+    """
+    Return *event* as JSON in UTF-8; :func:`unpack` has an equal one from it.
+
+    Most payloads are JSON already, which is checked by reading them back: a third of the time
+    that it takes to look at each part of them. What JSON cannot hold goes the long way.
+    """
+    envelope = {key: item for key, item in event._envelope.items() if key != "apikey"}
+    facts = [event.type, event.namespace, float(event._received), event.replayed, envelope]
+    try:
+        text = dumps(facts).encode()
+        if loads(text) == facts:
+            return text
+    except (RecursionError, TypeError, ValueError):
+        pass
+    return dumps({"encoded": encode(facts)}).encode()
+
+
+def unpack(packed: bytes, redelivered: bool = False) -> Event:
+    """
+    Return the event that :func:`pack` wrote.
+
+    Raises:
+        ValueError: These are other bytes.
+    """
+    facts: Any = loads(packed)
+    if isinstance(facts, dict):
+        facts = decode(facts.get("encoded"))
+    if not isinstance(facts, list) or len(facts) != 5 or not isinstance(facts[2], float):
+        raise ValueError("this is no packed event")
+    name, namespace, received, replayed, envelope = facts
+    return parse_event(
+        str(name),
+        envelope,
+        namespace=str(namespace),
+        received_at=received,
+        replayed=bool(replayed),
+        redelivered=redelivered,
+    )

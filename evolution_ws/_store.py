@@ -1,0 +1,371 @@
+"""
+The file of a durable inbox: the events that are not done, and up to when none was missed.
+
+An SQLite database in WAL mode, with a table for each stream of events. Knows nothing of
+threads or queues: one thread at a time calls it, and what it changes is done when
+:meth:`Store.transaction` has ended.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import attrs
+
+from .exceptions import InboxError
+
+
+SCHEMA = 1
+"""Version of the tables; a file with a higher one is refused."""
+
+# In the header of the file, so that no other program's database is taken for an inbox.
+_APPLICATION = 0x45764258
+
+# As many messages are remembered as a client remembers in memory.
+_REMEMBERED = 20_000
+# Forgetting is done in one go for so many messages.
+_FORGET_EVERY = 1_000
+# The WAL is cut to this after a checkpoint; it is reused up to there.
+_WAL_BYTES = 16 * 1024 * 1024
+# Free pages that go back to the file system at a time, and how many are kept for what comes.
+_SHRINK_PAGES = 2_000
+_SPARE_PAGES = 250
+# SQLite takes some thousand parameters in one statement; older ones 999.
+_PARAMETERS = 900
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS seen (
+    id INTEGER PRIMARY KEY, instance TEXT NOT NULL, message TEXT NOT NULL, replayed INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS covered (instance TEXT PRIMARY KEY, until REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS streams (name TEXT PRIMARY KEY);
+"""
+
+Row = tuple[int, int, bytes]
+"""The number of an event, its size in memory, and its packed form."""
+
+Seen = tuple[str, str, bool]
+"""Instance and id of a message, and whether it came from the history."""
+
+
+@attrs.frozen
+class Total:
+    """What a stream holds."""
+
+    events: int
+    size: int
+    """Bytes of the packed events."""
+    last: int
+    """Number of the newest event; 0 when there is none."""
+
+
+@attrs.frozen
+class Coverage:
+    """For which time a client has received everything."""
+
+    origin: float
+    """Unix time before which nothing was wanted."""
+    until: dict[str, float]
+    """Unix time up to which nothing is missing, by instance."""
+
+
+class Store:
+    """
+    An open file. Who opens it holds its :class:`._store_lock.StoreLock`.
+
+    Raises:
+        InboxError: It cannot be used; the message says why, and what to do. So does every
+            method; afterwards the store can only be closed.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        with explained(path):
+            self._identity = _create(path)
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            try:
+                self._prepare()
+            except BaseException:
+                self._db.close()
+                raise
+        self._since_forgotten = _FORGET_EVERY
+
+    def _prepare(self) -> None:
+        run = self._db.execute
+        run("PRAGMA busy_timeout = 2000")
+        [(application,)] = run("PRAGMA application_id")
+        [(schema,)] = run("PRAGMA user_version")
+        [(tables,)] = run("SELECT count(*) FROM sqlite_master")
+        if tables and application != _APPLICATION:
+            raise InboxError(
+                f"{self.path} is a database of another program; name another file with durable="
+            )
+        if schema > SCHEMA:
+            raise InboxError(
+                f"the durable inbox {self.path} was written by a newer evolution-ws (schema "
+                f"{schema}, this one knows {SCHEMA}); upgrade, or name another file with durable="
+            )
+        if not tables:
+            run("PRAGMA auto_vacuum = INCREMENTAL")  # has to come before the first table
+            run(f"PRAGMA application_id = {_APPLICATION}")
+        run("PRAGMA journal_mode = WAL").fetchall()
+        # A commit waits for the disk: what was handed out must be there after a power cut, too.
+        run("PRAGMA synchronous = FULL")
+        run(f"PRAGMA journal_size_limit = {_WAL_BYTES}").fetchall()
+        if schema < SCHEMA:
+            self._db.executescript(_TABLES)
+            run(f"PRAGMA user_version = {SCHEMA}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all changes inside at once: they are on the disk at the end, or never were."""
+        with explained(self.path):
+            self._check_file()
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._undo()
+                raise
+
+    def _undo(self) -> None:
+        try:
+            self._db.execute("ROLLBACK")
+        except sqlite3.Error:  # SQLite has done so itself, or can do nothing any more
+            pass
+
+    def _check_file(self) -> None:
+        # A file that was removed goes on to exist for us alone, and ends with this process.
+        try:
+            identity = _identity(os.stat(self.path))
+        except FileNotFoundError:
+            identity = None
+        if identity != self._identity:
+            raise InboxError(
+                f"the durable inbox {self.path} was removed or replaced while it was in use. "
+                "Connect again to begin a new one; the server's history fills the gap"
+            )
+
+    # Streams
+
+    def streams(self) -> list[str]:
+        """Return the names of the streams that the file has."""
+        with explained(self.path):
+            return [name for (name,) in self._db.execute("SELECT name FROM streams ORDER BY name")]
+
+    def add_stream(self, name: str) -> Total:
+        """Return what stream *name* holds, making it where there is none."""
+        with explained(self.path):
+            self._db.execute(
+                f'CREATE TABLE IF NOT EXISTS "stream {name}" '
+                "(id INTEGER PRIMARY KEY, size INTEGER NOT NULL, event BLOB NOT NULL)"
+            )
+            self._db.execute("INSERT OR IGNORE INTO streams VALUES (?)", (name,))
+            return _total(self._db, name)
+
+    def replace_streams(self, old: Iterable[str], new: Iterable[tuple[str, Row]]) -> None:
+        """Put *new* events, each with its stream, in the place of those of the *old* streams."""
+        with explained(self.path):
+            self._db.execute("CREATE TABLE moved (stream TEXT, id INTEGER, size INTEGER, event BLOB)")
+            self._db.executemany(
+                "INSERT INTO moved VALUES (?, ?, ?, ?)", ((name, *row) for name, row in new)
+            )
+            for name in old:
+                self._db.execute(f'DROP TABLE "stream {name}"')
+                self._db.execute("DELETE FROM streams WHERE name = ?", (name,))
+            found = self._db.execute("SELECT DISTINCT stream FROM moved").fetchall()
+            for (name,) in found:
+                self.add_stream(name)
+                self._db.execute(
+                    f'INSERT INTO "stream {name}" SELECT id, size, event FROM moved '
+                    "WHERE stream = ?",
+                    (name,),
+                )
+            self._db.execute("DROP TABLE moved")
+
+    def add(self, stream: str, rows: Iterable[Row]) -> None:
+        """Add events to a stream; inside a transaction."""
+        self._db.executemany(f'INSERT INTO "stream {stream}" VALUES (?, ?, ?)', rows)
+
+    def remove(self, stream: str, numbers: Iterable[int]) -> tuple[int, int]:
+        """Remove events; inside a transaction. Return how many were there, and their bytes."""
+        events = size = 0
+        for first, last in _ranges(numbers):
+            where = f'FROM "stream {stream}" WHERE id BETWEEN ? AND ?'
+            [(found, length)] = self._db.execute(
+                f"SELECT count(*), total(length(event)) {where}", (first, last)
+            )
+            self._db.execute(f"DELETE {where}", (first, last))
+            events += found
+            size += int(length)
+        return events, size
+
+    def rows(self, stream: str, after: int, limit: int) -> Iterator[Row]:
+        """Yield the oldest events with a number above *after*, at most *limit*."""
+        with explained(self.path):
+            yield from self._db.execute(
+                f'SELECT id, size, event FROM "stream {stream}" WHERE id > ? ORDER BY id LIMIT ?',
+                (after, limit),
+            )
+
+    def oldest(self, stream: str, after: int, size: int) -> list[int]:
+        """Return the numbers of the oldest events above *after* that have *size* bytes in all."""
+        numbers: list[int] = []
+        for number, length in self._db.execute(
+            f'SELECT id, length(event) FROM "stream {stream}" WHERE id > ? ORDER BY id', (after,)
+        ):
+            if size <= 0:
+                break
+            numbers.append(number)
+            size -= length
+        return numbers
+
+    # What was received
+
+    def see(self, messages: Iterable[Seen]) -> None:
+        """Remember messages; inside a transaction."""
+        rows = [message for message in messages if _is_text(message[0]) and _is_text(message[1])]
+        self._db.executemany("INSERT INTO seen VALUES (NULL, ?, ?, ?)", rows)
+        self._since_forgotten += len(rows)
+        if self._since_forgotten >= _FORGET_EVERY:
+            self._since_forgotten = 0
+            self._db.execute(
+                "DELETE FROM seen WHERE id <= (SELECT max(id) FROM seen) - ?", (_REMEMBERED,)
+            )
+
+    def seen(self) -> list[Seen]:
+        """Return the messages that are remembered, oldest first."""
+        with explained(self.path):
+            rows = self._db.execute("SELECT instance, message, replayed FROM seen ORDER BY id")
+            return [(instance, message, bool(replayed)) for instance, message, replayed in rows]
+
+    def cover(self, coverage: Coverage) -> None:
+        """Note up to when everything was received; inside a transaction."""
+        self._db.execute("REPLACE INTO facts VALUES ('origin', ?)", (coverage.origin,))
+        self._db.executemany("REPLACE INTO covered VALUES (?, ?)", coverage.until.items())
+
+    def coverage(self) -> Coverage | None:
+        """Return what :meth:`cover` was told last; None when it never was."""
+        with explained(self.path):
+            return _coverage(self._db)
+
+    # The file
+
+    def shrink(self) -> bool:
+        """Give some of the free pages back to the file system; return whether more are left."""
+        with explained(self.path):
+            [(free,)] = self._db.execute("PRAGMA freelist_count")
+            if free <= _SPARE_PAGES:
+                return False
+            self._db.execute(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})").fetchall()
+            return bool(free - _SHRINK_PAGES > _SPARE_PAGES)
+
+    def close(self) -> None:
+        """Close the file; nothing but it and its lock is left behind. Never raises."""
+        try:
+            self._db.close()
+        except sqlite3.Error:  # a broken disk; the WAL has what was committed
+            pass
+
+    def leak(self) -> None:
+        """
+        Let go of the file in the child of a fork, where any use of it would harm the parent.
+
+        Even closing writes to the file, so the connection is kept from ever being collected.
+        """
+        import ctypes
+
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._db))
+
+
+@contextmanager
+def explained(path: str) -> Iterator[None]:
+    """Turn what SQLite and the system complain of into an :exc:`.InboxError` about *path*."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as exc:
+        raise InboxError(f"the durable inbox {path} {_problem(exc)}") from exc
+
+
+_PROBLEMS = {
+    "is not a database": "is no inbox but another kind of file; name another one with durable=",
+    "encrypted": "is no inbox but another kind of file; name another one with durable=",
+    "malformed": (
+        "is damaged. Move it away, together with the files beside it that begin with its name, and "
+        "connect again: the events in it that were not done are lost, since= fetches messages"
+    ),
+    "is full": (
+        "cannot grow: the disk is full. What was not stored was not delivered; make room and "
+        "connect again, and the server's history fills the gap"
+    ),
+    "readonly": "cannot be written to; correct the permissions of the file and its directory",
+    "unable to open": "cannot be opened; correct the permissions of the file and its directory",
+    "locked": "is locked by another program, such as a database browser; close that",
+}
+
+
+def _problem(exc: Exception) -> str:
+    if isinstance(exc, OSError):
+        advice = "create the directory" if isinstance(exc, FileNotFoundError) else "correct that"
+        return f"cannot be used ({exc.strerror}): {advice}, or name another file with durable="
+    said = str(exc)
+    for words, problem in _PROBLEMS.items():
+        if words in said:
+            return problem
+    return f"failed ({said}); look at the disk and its file system, then connect again"
+
+
+def _create(path: str) -> tuple[int, int]:
+    """Make an empty file that only its owner reads, unless there is one; return what it is."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        return _identity(os.fstat(file))
+    finally:
+        os.close(file)
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _total(db: sqlite3.Connection, stream: str) -> Total:
+    [(events, size, last)] = db.execute(
+        f'SELECT count(*), total(length(event)), max(id) FROM "stream {stream}"'
+    )
+    return Total(events, int(size), last or 0)
+
+
+def _coverage(db: sqlite3.Connection) -> Coverage | None:
+    origin = db.execute("SELECT value FROM facts WHERE name = 'origin'").fetchone()
+    if origin is None:
+        return None
+    return Coverage(origin[0], dict(db.execute("SELECT instance, until FROM covered").fetchall()))
+
+
+def _is_text(text: str) -> bool:
+    """Return whether *text* has a form in UTF-8, which is what SQLite keeps."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _ranges(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Yield *numbers* as runs, first and last: what is done in order is removed in one go."""
+    first = last = None
+    for number in sorted(numbers):
+        if last is not None and number <= last + 1:
+            last = number
+            continue
+        if first is not None and last is not None:
+            yield first, last
+        first = last = number
+    if first is not None and last is not None:
+        yield first, last
