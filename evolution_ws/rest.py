@@ -140,8 +140,8 @@ class Api(ServerApi):
             instance:
                 Its name.
             events:
-                Names in any spelling. ``groups.update`` is left out with a warning: only
-                the server's global mode delivers it.
+                Names in any spelling; ``"*"`` for all. ``groups.update`` is left out with a
+                warning: only the server's global mode delivers it.
 
         Returns:
             The names that were added, in the form of the settings; empty when all were
@@ -153,6 +153,9 @@ class Api(ServerApi):
         """
         stored = self.get_websocket(instance)
         have = stored.events if stored is not None and stored.enabled else ()
+        if events == "*":  # only the server knows what all of them are
+            everything = self.set_websocket(instance)
+            return tuple(name for name in everything.events if name not in have)
         wanted = _deliverable(setting_names(events))
         added = tuple(name for name in wanted if name not in have)
         if added:
