@@ -22,7 +22,12 @@ def __getattr__(name: str) -> Any:
     # The pytest plugin lives in this package and is imported by every pytest
     # session; the server and what it needs are not, until somebody asks.
     if name in __all__:
-        from . import server
-
+        try:
+            from . import server
+        except ModuleNotFoundError as exc:  # pragma: no cover - tested in a process of its own
+            if exc.name not in ("h11", "websockets"):
+                raise
+            hint = "pip install 'evolution-ws[testing]'"
+            raise ImportError(f"the embedded server needs {exc.name}: {hint}") from exc
         return getattr(server, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 
+from ..events import Event
 from ._instances import Instance
 from ._options import Options
 
@@ -42,31 +43,15 @@ def make_envelope(
     return envelope
 
 
-def from_event(event: object) -> dict[str, object]:
+def from_event(event: Mapping[str, object] | Event) -> dict[str, object]:
     """
     Return the envelope of *event*, which is one already or an ``Event``.
 
     Raises:
         TypeError: It is neither.
     """
-    if isinstance(event, Mapping):
-        if "event" not in event:
-            raise TypeError("an envelope needs the key 'event'")
-        return {str(key): value for key, value in event.items()}
-    try:
-        fields = {
-            "event": event.type,  # type: ignore[attr-defined]
-            "instance": event.instance,  # type: ignore[attr-defined]
-            "data": event.data,  # type: ignore[attr-defined]
-        }
-    except AttributeError:
-        name = type(event).__name__
-        raise TypeError(f"{name} is neither an event name, an envelope nor an Event") from None
-    optional = ("server_url", "date_time", "sender")
-    known = {name: getattr(event, name, None) for name in optional}
-    return {
-        **(getattr(event, "extra", None) or {}),
-        **fields,
-        **{name: value for name, value in known.items() if value is not None},
-        "apikey": getattr(event, "api_key", None),
-    }
+    if isinstance(event, Event):
+        return event.to_envelope()
+    if isinstance(event, Mapping) and "event" in event:
+        return dict(event)
+    raise TypeError(f"{type(event).__name__} is neither an event name, an envelope nor an Event")

@@ -199,7 +199,8 @@ class Loop:
                 with self._lock:
                     # freeze() may have come between the wait and the lock
                     if self._awake.is_set():  # pragma: no branch - a race
-                        if not self._stopping:
+                        # and stop() ends a freeze without anything moving again
+                        if not self._stopping:  # pragma: no branch - a race
                             callback()
                         return
         except Exception:

@@ -245,6 +245,7 @@ def samples(instance: str = "demo", generation: Generation = "C") -> list[dict[s
     answered = str(answer.message.id)
     in_group = {"group": GROUP, "sender": bruno, "push_name": "Bruno", **common}
     made: list[Event] = [
+        qrcode(instance=instance),
         connection(instance=instance),
         presence(instance=instance),
         question,

@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import define, field
 
+from ..events import Event
 from ._connection import Connection
 from ._envelope import from_event, make_envelope
 from ._history import History
@@ -60,7 +61,7 @@ class FakeEvolutionServer(Process):
 
     def emit(
         self,
-        event: str | Mapping[str, object] | Any,
+        event: str | Mapping[str, object] | Event,
         data: object = None,
         *,
         instance: str | None = None,
