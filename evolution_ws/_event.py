@@ -280,6 +280,11 @@ class Event:
         facts = [f"{self.type!r}", f"instance={self.instance!r}", f"id={self.id!r}"]
         return f"{type(self).__name__}({', '.join(facts + [f'{mark}=True' for mark in marks])})"
 
+    def _repr_html_(self) -> str:
+        from ._event_html import event_html  # nobody but a notebook pays for it
+
+        return event_html(self)
+
     def __getstate__(self) -> dict[str, Any]:
         # A pickle travels to brokers and disks: no key, and no hold on an inbox.
         envelope = {name: item for name, item in self._envelope.items() if name != "apikey"}
