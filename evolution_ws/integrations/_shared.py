@@ -86,13 +86,10 @@ class Shared:
 
     def client(self) -> WebClient:
         """Return the client, which is made now unless it was before."""
-        client = self._client
-        if client is None:
-            with self._changing:
-                if self._client is None:
-                    self._client = self._make_client()
-                client = self._client
-        return client
+        with self._changing:
+            if self._client is None:
+                self._client = self._make_client()
+            return self._client
 
     def broadcaster(self) -> Broadcaster:
         """Return what feeds the event streams of this process."""

@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, cast
+from collections.abc import Callable, Iterator
 
 import attrs
 
-from .. import Client, ClientClosed, ConnectionState, Event, EvolutionError
-from ..event_types import event_type
+from .. import Client, ClientClosed, ConnectionState, Event, EvolutionError, Subscription
 from ._ring import Item, Overtaken, Ring
+from ._wish import Serialize, Wish
 
 
 _log = logging.getLogger("evolution_ws.stream")
-
-HEADERS = {
-    "Cache-Control": "no-cache, no-transform",
-    # nginx would otherwise collect events until a buffer is full.
-    "X-Accel-Buffering": "no",
-}
-"""What a response with a stream needs beside its content type."""
-
-CONTENT_TYPE = "text/event-stream"
 
 # The browser's pause before it comes back: soon after an ordinary end, later when there is nothing
 # to come back to, such as a key that the server refuses.
@@ -34,51 +25,7 @@ _RETRY = 1_000
 _RETRY_FAILED = 15_000
 
 # The upstream state is looked at this often when no event comes.
-_TICK = 0.5
-
-Serialize = Callable[[Any], Any]
-
-
-@attrs.frozen(kw_only=True)
-class Wish:
-    """What one browser wants to see, and how."""
-
-    types: frozenset[str] | None = None
-    """Names of events on the wire; None for all."""
-
-    instances: frozenset[str] | None = None
-    """Names of instances; None for all."""
-
-    last_id: str | None = None
-    """The id of the last event that the browser has seen; None begins with the next one."""
-
-    serialize: Serialize | None = None
-    """Gives what is sent of an event, None to leave it out; without it, ``event.to_dict()``."""
-
-    heartbeat: float = 15.0
-    """Seconds of silence after which a comment is sent, so that proxies keep the stream open."""
-
-    lifetime: float | None = None
-    """Seconds after which the stream ends, and the browser comes back; None has no limit."""
-
-    def accepts(self, item: Item) -> bool:
-        """Return whether the browser wants to see *item*."""
-        if self.types is not None and item.type not in self.types:
-            return False
-        return self.instances is None or item.instance in self.instances
-
-
-def wish(
-    types: Iterable[str], instance: str | Iterable[str] | None, last_id: str | None, **how: Any
-) -> Wish:
-    """Return the :class:`Wish` for names in any spelling; no type, or ``"*"``, means all."""
-    names = frozenset(event_type(name) for name in types)
-    if instance is not None and instance != "*":
-        instance = frozenset((instance,) if isinstance(instance, str) else instance)
-    else:
-        instance = None
-    every = not names or "*" in names
-    return Wish(types=None if every else names, instances=instance, last_id=last_id or None, **how)
+_TICK = 0.25
 
 
 @attrs.define(eq=False)
@@ -92,6 +39,13 @@ class _Viewer:
         """Let the stream look for news; safe in a signal handler."""
         if self.wake.empty():
             self.wake.put(None)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until there may be news, for *seconds* at most."""
+        try:
+            self.wake.get(timeout=seconds)
+        except queue.Empty:  # silence is no news
+            pass
 
 
 class Broadcaster:
@@ -133,6 +87,7 @@ class Broadcaster:
         # What nobody has ever asked for must not push out of the memory what somebody wants.
         self._types: frozenset[str] | None = frozenset()
         self._pump: threading.Thread | None = None
+        self._subscription: Subscription | None = None
         self._left_at = 0.0
         self._state = ConnectionState.NEW
         self._is_closed = False
@@ -166,26 +121,34 @@ class Broadcaster:
             self._leave(viewer)
 
     def _frames(self, viewer: _Viewer, position: int, wish: Wish) -> Iterator[bytes]:
-        ends_at = None if wish.lifetime is None else time.monotonic() + wish.lifetime
+        started = sent = time.monotonic()
         shown: ConnectionState | None = None
         while True:
+            is_ended = viewer.is_ended  # looked at first: what ends a stream is shown before
             if shown is not self._state:
                 shown = self._state
                 yield _state_frame(shown)
+                sent = time.monotonic()
+            if is_ended:
+                return
             item = self._ring.after(position)
             if item is not None:
                 position = item.number
                 frame = _frame(item, wish.serialize) if wish.accepts(item) else None
                 if frame is not None:
                     yield frame
-            elif viewer.is_ended:
-                return
-            # An end of the lifetime must not wait for a pause that may never come.
-            left = wish.heartbeat if ends_at is None else ends_at - time.monotonic()
+                    sent = time.monotonic()
+            now = time.monotonic()
+            left = math.inf if wish.lifetime is None else started + wish.lifetime - now
+            quiet = sent + wish.heartbeat - now
             if left <= 0:
                 return
-            if item is None and not _wait(viewer, min(left, wish.heartbeat)):
+            if quiet <= 0:
+                # Events that this browser does not want must not keep it waiting for a sign.
                 yield b": alive\n\n"
+                sent = now
+            elif item is None:
+                viewer.wait(min(quiet, left))
 
     def _open(self, viewer: _Viewer, wish: Wish) -> int | None:
         """Register *viewer*; return the number after which it reads, None after a gap."""
@@ -226,6 +189,7 @@ class Broadcaster:
         try:
             client = self._get_client()
             with client.subscribe() as stream:
+                self._subscription = stream
                 while not self._rests():
                     try:
                         self._publish(stream.get(timeout=_TICK))
@@ -294,18 +258,11 @@ class Broadcaster:
                 Longest wait for the thread, in seconds.
         """
         self.refuse()
-        pump = self._pump
+        pump, subscription = self._pump, self._subscription
+        if subscription is not None:
+            subscription.close()
         if pump is not None and pump is not threading.current_thread():
             pump.join(timeout)
-
-
-def _wait(viewer: _Viewer, seconds: float) -> bool:
-    """Return whether there may be news before *seconds* have passed."""
-    try:
-        viewer.wake.get(timeout=seconds)
-    except queue.Empty:
-        return False
-    return True
 
 
 def _state_frame(state: ConnectionState) -> bytes:
@@ -327,33 +284,3 @@ def _frame(item: Item, serialize: Serialize | None) -> bytes | None:
             _log.error("serialize failed for %s", item.type, exc_info=exc)
             return None
     return b"id: %b\ndata: %b\n\n" % (item.id.encode(), data)
-
-
-def last_event_id(header: str | None, query: str | None) -> str | None:
-    """Return the id of the last event a browser has seen: of the header, else of the query."""
-    return header or query or None
-
-
-SINGLE_THREADED_LIFETIME = 5.0
-"""Seconds that a stream may hold a server process that serves one request at a time."""
-
-_warned = cast("list[bool]", [])
-
-
-def lifetime(environ: Any, wanted: float | None) -> float | None:
-    """
-    Return how long a stream may last in the server that *environ* tells of.
-
-    A server with one thread serves nobody else meanwhile, and gunicorn kills a sync worker
-    that is busy for 30 seconds: there a stream ends soon, and the browser comes back.
-    """
-    if environ.get("wsgi.multithread", True):
-        return wanted
-    if not _warned:
-        _warned.append(True)
-        _log.warning(
-            "this server process serves one request at a time, so each event stream is cut after "
-            "%g seconds; give it threads (gunicorn --threads 8) or gevent workers",
-            SINGLE_THREADED_LIFETIME,
-        )
-    return min(SINGLE_THREADED_LIFETIME, wanted or SINGLE_THREADED_LIFETIME)

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.http import HttpRequest, StreamingHttpResponse
 
-from .._sse import CONTENT_TYPE, HEADERS, last_event_id, lifetime, wish
+from .._wish import CONTENT_TYPE, HEADERS, last_event_id, lifetime, wish
 from .clients import shared
 from .conf import DEFAULT_ALIAS
 
