@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import attrs
+import urllib3
 
 from ..client import Client
 from ..config import ClientConfig, config_from_env
@@ -42,6 +43,9 @@ class Target:
     def api(self, timeout: float | None = None) -> Api:
         """Return the REST interface; *timeout* None takes that of connecting."""
         config = self.config
+        if config.verify is False:
+            # It was asked for; once per request it need not be repeated.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         return Api(
             self.url,
             self.api_key,

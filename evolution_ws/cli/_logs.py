@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..client import Client
 from ._output import Output, escaped
 
 
@@ -36,14 +37,51 @@ def logs_shown(level: int) -> Iterator[None]:
     try:
         yield
     finally:
-        logger.level, logger.propagate = before
         logger.setLevel(before[0])
+        logger.propagate = before[1]
         logger.removeHandler(handler)
 
 
-def level_of(verbose: int, quiet: bool) -> int:
-    """Return the level to show: a person at a terminal is told more than a script."""
-    if quiet:
+@contextmanager
+def connected(client: Client) -> Iterator[Client]:
+    """
+    Connect *client* for the length of a block, without warnings of the first attempt.
+
+    They would say what the exception says, and promise another attempt.
+
+    Raises:
+        EvolutionError: The first attempt failed.
+    """
+
+    def is_news(record: logging.LogRecord) -> bool:
+        return record.levelno != logging.WARNING
+
+    logger = logging.getLogger("evolution_ws")
+    logger.addFilter(is_news)
+    try:
+        client.connect()
+    except BaseException:
+        client.close()
+        raise
+    finally:
+        logger.removeFilter(is_news)
+    with client:
+        yield client
+
+
+def level_of(verbose: int, quiet: bool, is_calm: bool = False) -> int:
+    """
+    Return the level to show: a person at a terminal is told more than a script.
+
+    Args:
+        verbose:
+            How often more was asked for.
+        quiet:
+            Whether less was asked for.
+        is_calm:
+            Whether the command tells in its own way what the log would.
+    """
+    if quiet or (is_calm and not verbose):
         return logging.ERROR
     if verbose > 1:
         return logging.DEBUG

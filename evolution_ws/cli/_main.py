@@ -72,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.set_defaults(root=parser)
     parser.add_argument("--version", action="version", version=f"evolution-ws {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in _COMMANDS:
@@ -97,7 +98,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = build_parser().parse_args(argv)
     except SystemExit as exc:  # argparse has said what there is to say
         return exc.code if isinstance(exc.code, int) else ExitCode.USAGE
-    with _sigterm_raises(), logs_shown(level_of(args.verbose, args.quiet)):
+    level = level_of(args.verbose, args.quiet, getattr(args, "is_calm", False))
+    with _sigterm_raises(), logs_shown(level):
         return int(_run(args))
 
 

@@ -68,7 +68,9 @@ class Output:
         self.has_colours = (
             self.is_terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
         )
-        self._is_unicode = (self.stream.encoding or "").lower().replace("-", "") == "utf8"
+        # A stream without an encoding takes text as it is.
+        encoding = self.stream.encoding or "utf-8"
+        self._is_unicode = encoding.lower().replace("-", "") == "utf8"
 
     def line(self, text: str = "") -> None:
         """

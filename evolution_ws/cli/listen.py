@@ -19,6 +19,7 @@ from ._arguments import (
 )
 from ._codes import ExitCode
 from ._format import FORMAT_HELP, event_writer
+from ._logs import connected
 from ._output import Output
 
 
@@ -96,7 +97,7 @@ def received(target: Target, args: Arguments, options: dict[str, Any]) -> Iterat
     # Without an inbox, what is not wanted is not even decoded.
     client = target.client(**changes) if durable else target.client(**changes, queue_size=0)
     stream = client if durable else client.subscribe(*names)
-    with client:
+    with connected(client):
         yield from stream.events(*names, timeout=args.timeout, limit=args.limit)
 
 

@@ -87,7 +87,8 @@ def _stream(server: FakeEvolutionServer, rate: float, names: tuple[str, ...]) ->
     for number, envelope in enumerate(endless_samples(names)):
         # By the clock and not by pauses, so that the rate is kept on a busy machine.
         time.sleep(max(0.0, started + number / rate - time.monotonic()))
-        server.emit(envelope)
+        # Only the content: the server puts in the time at which it sends.
+        server.emit(envelope["event"], envelope["data"], instance=envelope["instance"])
 
 
 def endless_samples(names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
