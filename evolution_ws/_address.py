@@ -114,6 +114,8 @@ def _names(instance: str | Iterable[str] | None) -> tuple[str, ...] | None:
     names = (instance,) if isinstance(instance, str) else tuple(instance)
     for name in names:
         _check_name(name)
+    # Some write the namespace for the instance.
+    names = tuple(name.removeprefix("/") for name in names)
     if not names:
         raise ConfigError("no instance was named; leave *instance* out to listen to all of them")
     return tuple(dict.fromkeys(names))

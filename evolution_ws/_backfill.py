@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +83,8 @@ class Backfill:
     ) -> None:
         self._names = instances or (EVERY_INSTANCE,)
         self._since = since
+        self._catches_up = since is not None
+        """Whether something may have been missed before the first connection."""
         self._make_api = api
         self._seen = seen
         self._holding = holding
@@ -93,6 +95,10 @@ class Backfill:
         self._covered: dict[str, float] = {}
         """Up to when each instance is complete, as Unix time of this machine's clock."""
         self._live: set[str] = set()
+        self._owed: set[str] = set()
+        """Instances with a window that is not filled yet; it begins where they are covered."""
+        self._expected: set[str] = set()
+        """Instances whose events are held for a window that is about to be scheduled."""
         self._history = HistoryReader()
         self.replayed = 0
         self._begin()
@@ -107,7 +113,51 @@ class Backfill:
     def after_fork(self) -> None:
         """Forget the parent's gaps: in this process nothing was missed yet."""
         self._begin()
-        self._covered, self._live = {}, set()
+        self._covered, self._live, self._owed, self._expected = {}, set(), set(), set()
+
+    def resume(self, covered: Mapping[str, float], origin: float) -> None:
+        """
+        Go on where an earlier run ended; to be called before :meth:`started`.
+
+        A *since* before everything that was ever covered counts more than that.
+
+        Args:
+            covered:
+                Unix time up to which nothing was missed, by instance.
+            origin:
+                Unix time before which nothing was wanted.
+        """
+        if self._since is not None and self._since < origin:
+            return
+        now = time.time()
+        # Without any, the run before ended as soon as it had begun.
+        covered = covered or dict.fromkeys(self._names, origin)
+        rest = min(covered.values()) if EVERY_INSTANCE in self._names else now
+        # An instance that is new here has missed nothing; a clock that was wrong covers nothing.
+        self._covered = {
+            name: min(now, covered.get(name, covered.get(EVERY_INSTANCE, rest)))
+            for name in self._names
+        }
+        self._history.origin = origin
+        self._catches_up = True
+
+    def coverage(self, last_seen: float | None, is_global: bool) -> tuple[float, dict[str, float]]:
+        """
+        Return the time before which nothing is wanted, and up to when nothing is missing.
+
+        Args:
+            last_seen:
+                Unix time at which the connection was last heard of; None while there is none.
+
+        Threads:
+            Any.
+        """
+        covered = dict(self._covered)
+        if last_seen is not None and not self._holding:
+            for name in self._names if is_global else tuple(self._live):
+                if name not in self._owed:
+                    covered[name] = max(covered.get(name, 0.0), last_seen)
+        return self._history.origin, covered
 
     # Called by the supervisor
 
@@ -120,8 +170,18 @@ class Backfill:
 
     def before_open(self, is_first: bool) -> None:
         """Hold what will arrive, where something older may have to come first."""
-        if self._has_use() and not (is_first and self._since is None):
-            self._holding.hold(self._names)
+        if self._has_use() and (self._catches_up or not is_first):
+            self._hold(self._names)
+
+    def not_opened(self) -> None:
+        """Note that the attempt failed; it may have brought events before that."""
+        for name in list(self._expected):
+            if self._holding.has_events(name):
+                self._schedule(name, time.time())
+            elif name not in self._jobs:
+                self._let_go(name)
+            else:
+                self._expected.discard(name)
 
     def opened(self, joined: Iterable[str], is_first: bool) -> None:
         """
@@ -133,36 +193,53 @@ class Backfill:
         """
         now = time.time()
         self._live.update(joined)
-        if is_first and self._since is None:
+        if is_first and not self._catches_up:
             self._covered = dict.fromkeys(self._names, now)
             return
         for name in self._names:
             self._schedule(name, now)
 
-    def hold_late(self, instance: str) -> None:
-        """Hold the events of an instance that is about to be joined late, if that has a use."""
+    def hold_late(self, instances: Iterable[str]) -> None:
+        """Hold the events of instances that are about to be joined late, if that has a use."""
         if self._has_use():
-            self._holding.hold([instance])
+            self._hold(instances)
+
+    def _hold(self, names: Iterable[str]) -> None:
+        if not self._stopped:
+            self._expected.update(names)
+            self._holding.hold(names)
 
     def _has_use(self) -> bool:
         return self._make_api is not None and self._is_wanted("messages.upsert")
 
     def joined_late(self, instance: str) -> None:
         """Note that an instance is joined that was pending when the connection opened."""
-        self._live.add(instance)
         self._schedule(instance, time.time())
+        self._live.add(instance)
 
-    def left(self, instance: str) -> None:
-        """Note that the server took this client out of an instance's namespace just now."""
-        if instance in self._live:
+    def left(self, instance: str, from_root: bool) -> None:
+        """
+        Note that the server took this client out of an instance's namespace just now.
+
+        Args:
+            from_root:
+                Whether that is ``/``, which brought the instance's events without a join of
+                its own.
+        """
+        if from_root or instance in self._live:
             self._live.discard(instance)
-            self._covered[instance] = time.time()
+            self._cover(instance, time.time())
 
-    def session_ended(self, last_seen: float, is_global: bool) -> None:
-        """Note the end of the connection, which was last heard of at *last_seen*."""
+    def session_ended(self, until: float, is_global: bool) -> None:
+        """Note the end of the connection, all of whose events up to *until* have arrived."""
         for name in self._names if is_global else self._live:
-            self._covered[name] = max(self._covered.get(name, 0.0), last_seen)
+            self._cover(name, until)
         self._live.clear()
+
+    def _cover(self, name: str, until: float) -> None:
+        # What came live is of no help to a window that is still to be filled.
+        if name not in self._owed:
+            self._covered[name] = max(self._covered.get(name, 0.0), until)
 
     def stop(self) -> None:
         """End the thread soon, whatever it does."""
@@ -172,6 +249,8 @@ class Backfill:
             self._changing.notify_all()
         if self._api is not None:
             self._api.close()
+        if self._thread is None:
+            self._holding.release_all()
 
     def finish(self, timeout: float) -> bool:
         """Wait for the thread's end at most *timeout* seconds; return whether it ended."""
@@ -189,8 +268,12 @@ class Backfill:
             )
             self._report(_Job(name, start, 0, 0), now, why)
             self._covered[name] = now
+            self._owed.discard(name)
+            self._let_go(name)
             return
+        self._owed.add(name)
         with self._changing:
+            self._expected.discard(name)
             if self._stopped:
                 return
             # A job that waits already begins at the same time or earlier, and ends when it runs.
@@ -212,14 +295,13 @@ class Backfill:
     # The thread
 
     def _work(self) -> None:
-        try:
-            while self._has_jobs():
-                job = self._next_job()
-                if job is None:
-                    self._release_impatient()
-                else:
-                    self._run(job)
-        finally:
+        while self._has_jobs():
+            job = self._next_job()
+            if job is None:
+                self._release_impatient()
+            else:
+                self._run(job)
+        if self._stopped:  # otherwise what is held waits for a window that is yet to come
             self._holding.release_all()
 
     def _has_jobs(self) -> bool:
@@ -244,7 +326,7 @@ class Backfill:
     def _release_impatient(self) -> None:
         now = time.monotonic()
         for job in list(self._jobs.values()):
-            if job.hold_until < now:
+            if job.hold_until < now and job.instance not in self._expected:
                 self._holding.release(job.instance)
 
     def _run(self, job: _Job) -> None:
@@ -279,9 +361,15 @@ class Backfill:
                 del self._jobs[job.instance]
                 if error is None:  # otherwise the next gap tries this window again
                     self._covered[job.instance] = end
+                    self._owed.discard(job.instance)
         self._report(job, end, error)
-        if job.instance not in self._jobs:
+        # An event that waits for the next window must not come before that one is filled.
+        if job.instance not in self._jobs and job.instance not in self._expected:
             self._holding.release(job.instance)
+
+    def _let_go(self, name: str) -> None:
+        self._expected.discard(name)
+        self._holding.release(name)
 
     def _report(self, job: _Job, end: float, error: Exception | None) -> None:
         name = "" if job.instance == EVERY_INSTANCE else job.instance

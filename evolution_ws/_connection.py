@@ -30,6 +30,7 @@ from ._progress import Progress
 from .config import ClientConfig
 from .exceptions import (
     AuthenticationError,
+    ConfigError,
     ConnectionLost,
     EvolutionError,
     WebsocketDisabledError,
@@ -99,8 +100,11 @@ class Connection(Progress):
         self._watchers: list[queue.SimpleQueue[None]] = []
         self._closing = False
         self._abandoned: EvolutionError | None = None
+        self._failure: EvolutionError | None = None
         self._session: Session | None = None
         self._thread: threading.Thread | None = None
+        # Whether the last supervisor has told everybody of its end; none is started before.
+        self._has_told = True
 
     def after_fork(self) -> None:
         """Become new in the child of a fork; not a byte goes over the parent's socket."""
@@ -129,9 +133,18 @@ class Connection(Progress):
         session = self._session
         return session if session is not None and self.state is _S.OPEN else None
 
-    def is_late(self, namespace: str) -> bool:
-        """Return whether a join of *namespace* would end a time without its events."""
-        return self._state is _S.OPEN and namespace != "/" and not self._intake.is_global
+    def instances_in(self, namespace: str) -> list[str]:
+        """Return the instances whose events come over *namespace*, as far as that is known."""
+        if namespace != "/":
+            return [] if self._intake.follows_root else [namespace[1:]]
+        if self._address.instances is None:
+            return [EVERY_INSTANCE]
+        is_stream = self._intake.follows_root or self._config.global_events is True
+        return list(self._address.instances) if is_stream else []
+
+    def is_open_for(self, session: Session | None) -> bool:
+        """Return whether *session* is the present one and was opened completely."""
+        return self._state is _S.OPEN and session is self._session
 
     def is_latest(self, session: Session | None) -> bool:
         """Return whether *session* is the present one."""
@@ -142,8 +155,8 @@ class Connection(Progress):
         with self._starting:
             if self._state not in (_S.NEW, _S.FAILED):
                 return False
-            self._closing, self._abandoned, self.error = False, None, None
-            self.was_forked = False
+            self._closing, self._abandoned, self._failure, self.error = False, None, None, None
+            self.was_forked = self._has_told = False
             self.backfill.started()
             self._move(_S.CONNECTING)
             self._thread = threading.Thread(
@@ -152,10 +165,15 @@ class Connection(Progress):
             try:
                 self._thread.start()
             except RuntimeError as exc:
+                self._has_told = True
                 self._move(_S.FAILED)
                 self.error = explain(exc, str(self._address))
                 raise self.error from None
             return True
+
+    def has_ended(self) -> bool:
+        """Return whether nobody works on the connection, and everybody knows."""
+        return self._has_told and super().has_ended()
 
     def submit(self, command: Callable[[], object]) -> None:
         """Have the supervisor run *command*."""
@@ -186,6 +204,11 @@ class Connection(Progress):
         self.request_close()
         self.wait_until(self.has_ended, _GRACE * 3)
 
+    def fail(self, error: EvolutionError) -> None:
+        """End for good because of *error*, which consumers get. Never blocks."""
+        self._failure = error
+        self.request_close()
+
     def close(self, timeout: float) -> bool:
         """Close, and wait for it at most *timeout* seconds; return whether it is done."""
         with self._starting:
@@ -206,7 +229,7 @@ class Connection(Progress):
     def _run(self) -> None:
         error: EvolutionError | None = None
         try:
-            error = self._supervise()
+            error = self._supervise() or self._failure
         except Exception as exc:  # a bug; it must not look like silence
             _log.exception("the supervisor of %s failed", self._address)
             error = explain(exc, str(self._address))
@@ -220,12 +243,15 @@ class Connection(Progress):
             self._move(_S.CLOSED)
             _log.info("closed the connection to %s", self._address)
         else:
-            self.error = error or self._abandoned
+            error = self.error = error or self._abandoned
             self._move(_S.FAILED)
             if self._abandoned is None:
                 _log.error("%s; not trying again", self.error)
-        self._on_end(error)
-        self.announce()
+        try:
+            self._on_end(error)
+        finally:
+            self._has_told = True
+            self.announce()
 
     def _supervise(self) -> EvolutionError | None:
         """Connect again and again; return why that has no point any more, None when closed."""
@@ -252,16 +278,20 @@ class Connection(Progress):
 
     def _attempt(self) -> tuple[EvolutionError | None, float]:
         """Connect and serve; return why it failed, or None and how long it lived in seconds."""
-        key = self._credentials.fresh()
-        session = self._session = self._new_session(key)
+        key: str | None = None
+        session: Session | None = None
         try:
+            key = self._credentials.fresh()
+            session = self._session = self._new_session(key)
             if self._closing:
                 return None, 0.0
             if not self._connections:
                 self._prepare()
             self._open(session)
         except Exception as exc:
-            session.close(0, _GRACE)
+            if session is not None:
+                session.close(0, _GRACE)
+            self.backfill.not_opened()
             return explain(exc, str(self._address), key), 0.0
         started = time.monotonic()
         self._opened()
@@ -368,12 +398,12 @@ class Connection(Progress):
         self.acks.fail(ConnectionLost("the connection dropped before the server answered"))
         if not self._closing:
             _log.warning("lost the connection to %s: %s", self._address, reason)
-        self.backfill.session_ended(session.last_seen, self._intake.is_global)
+        self.backfill.session_ended(session.complete_until, self._intake.follows_root)
         self._notify(LifecycleEvent(type="disconnect", reason=reason))
         self.announce()
 
     def _is_final(self, error: EvolutionError) -> bool:
-        if isinstance(error, AuthenticationError):
+        if isinstance(error, (AuthenticationError, ConfigError)):
             return not self._credentials.has_changed()
         return isinstance(error, WebsocketDisabledError) and not self._connections
 

@@ -19,7 +19,7 @@ from ._backfill import Backfill
 from ._callbacks import Callbacks
 from ._connection import Connection
 from ._credentials import Credentials
-from ._dispatch import Dispatcher
+from ._dispatch import Dispatcher, Failures, shard_of
 from ._emitter import Emitter
 from ._holding import Holding
 from ._hub import Hub
@@ -31,9 +31,20 @@ from .state import ConnectionState, Stats
 
 
 if TYPE_CHECKING:
+    from ._durable import DurableInbox
     from .rest import Api
 
 _numbers = itertools.count(1)
+
+# States from which a client can be started.
+_BEFORE = (ConnectionState.NEW, ConnectionState.FAILED)
+# States in which nothing goes on by itself.
+_ENDED = (*_BEFORE, ConnectionState.CLOSED)
+# Seconds that the end of the connection takes at most.
+_LONGEST_END = 3.0
+# Share of the time for closing that is left to the durable inbox, and the most of it in seconds.
+_STORE_SHARE = 0.25
+_STORE_MOST = 1.0
 
 
 class Core:
@@ -48,9 +59,13 @@ class Core:
         self.address = address
         self.config = config
         name = f"evolution-ws-{next(_numbers)}"
-        self.hub = Hub(config)
-        self.callbacks = Callbacks(config.callback_context, config.on_error)
-        self.dispatcher = Dispatcher(self.callbacks, self.hub, config.callback_workers, name)
+        self.durable = self._new_durable(name) if config.durable else None
+        self.hub = Hub(config, self.durable)
+        failures = Failures(config.on_error)
+        self.callbacks = Callbacks(config.callback_context, failures)
+        self.dispatcher = Dispatcher(
+            self.callbacks, self.hub, config.callback_workers, name, failures
+        )
         self.credentials = Credentials(api_key or address.api_key, config)
         self.seen = SeenMessages()
         self.holding = Holding(self.hub.deliver, config.queue_bytes // 2)
@@ -80,6 +95,41 @@ class Core:
         self._api: Api | None = None
         self._is_patched = _process.gevent_state()
         _process.register(self)
+
+    def _new_durable(self, name: str) -> DurableInbox:
+        from ._durable import DurableInbox
+        from ._durable_writer import Surroundings
+
+        assert self.config.durable is not None
+        around = Surroundings(
+            coverage=self._coverage,
+            recover=self._recover,
+            fail=self._fail,
+            shard_of=shard_of,
+            is_draining=lambda: self.dispatcher.is_working(),
+        )
+        return DurableInbox(self.config.durable, self.config, around, name)
+
+    def _fail(self, error: EvolutionError) -> None:
+        """End for good; on the thread of the durable inbox."""
+        self.connection.fail(error)
+        self.connection.wait_until(self.connection.has_ended, _LONGEST_END)
+
+    def _coverage(self) -> tuple[float, dict[str, float]]:
+        session = self.connection.session
+        last_seen = session.complete_until if session is not None else None
+        return self.backfill.coverage(last_seen, self.intake.follows_root)
+
+    def _recover(
+        self,
+        coverage: tuple[float, dict[str, float]] | None,
+        seen: list[tuple[str, str, bool]],
+    ) -> None:
+        """Go on where an earlier run ended; on the thread that opened the durable inbox."""
+        self.seen.restore(seen)
+        if coverage is not None:
+            origin, covered = coverage
+            self.backfill.resume(covered, origin)
 
     def _has_history(self) -> bool:
         return self.config.backfill and self.credentials.has_key
@@ -124,10 +174,16 @@ class Core:
 
     def _ended(self, error: EvolutionError | None) -> None:
         """Tell the consumers; runs on the supervisor."""
-        if self.connection.state is ConnectionState.CLOSED:
+        is_closed = self.connection.state is ConnectionState.CLOSED
+        if is_closed:
             self.backfill.stop()
         self.hub.close(error)
-        _process.is_closed(self)
+        if self.durable is None:
+            _process.is_closed(self)
+        elif is_closed:
+            self.durable.request_close()
+        else:
+            self.durable.end_when_read()
 
     def _configure(self) -> None:
         """Switch on what the consumers want; on the supervisor, before the first connection."""
@@ -143,16 +199,25 @@ class Core:
         if connection.has_ended():
             _process.check_gevent(self._is_patched)
         if connection.state is ConnectionState.FAILED:
+            # The supervisor that failed may still be closing what is opened again here.
+            connection.wait_until(connection.has_ended, _LONGEST_END)
             self.hub.reopen()
+        if self.durable is not None and connection.state in _BEFORE:
+            self.durable.open()
+            _process.close_at_exit(self)
         started = connection.start()
         if started:
             _process.close_at_exit(self)
         if not connection.has_ended():
             self.dispatcher.start()
+        elif self.durable is not None and connection.state is ConnectionState.CLOSED:
+            self.durable.request_close()  # closed by another thread meanwhile
         return started
 
     def after_fork(self) -> None:
         """Become new in the child of a fork: locks and queues afresh, the socket let go of."""
+        if self.durable is not None:
+            self.durable.after_fork()
         self.hub.after_fork()
         self.callbacks.after_fork()
         self.dispatcher.after_fork()
@@ -165,6 +230,8 @@ class Core:
     def request_close(self) -> None:
         """Ask for the end; never blocks."""
         self.connection.request_close()
+        if self.durable is not None and self.connection.state in _ENDED:
+            self.durable.request_close()
 
     def close(self, timeout: float) -> bool:
         """End everything within *timeout* seconds; return whether nothing is left."""
@@ -172,9 +239,14 @@ class Core:
         self.backfill.stop()
         closed = self.connection.close(timeout)
         self.hub.close(None)
-        _process.is_closed(self)
         closed &= self.backfill.finish(max(0.0, deadline - time.monotonic()))
-        return self.dispatcher.finish(max(0.0, deadline - time.monotonic())) and closed
+        share = min(_STORE_MOST, timeout * _STORE_SHARE) if self.durable is not None else 0.0
+        closed &= self.dispatcher.finish(max(0.0, deadline - share - time.monotonic()))
+        if self.durable is not None:  # after the callbacks: it notes what they have done
+            closed &= self.durable.close(max(0.0, deadline - time.monotonic()))
+        # Not earlier: a process that ends meanwhile has to wait for all of this.
+        _process.is_closed(self)
+        return closed
 
     def stats(self) -> Stats:
         """Return the counters as they are now."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
+import re
 import socket
 import ssl
 import time
 import urllib.request
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ._redaction import printable
 from .exceptions import ConfigError
 
 
@@ -93,6 +97,10 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost" or host.lower().endswith(".localhost")
 
 
+class ProxyError(OSError):
+    """A proxy cannot be reached, or does not lead on to the server."""
+
+
 class Dialer:
     """Makes one connection. :meth:`abort` ends it at any moment, from any thread."""
 
@@ -132,6 +140,31 @@ class Dialer:
                 if self._aborted or isinstance(exc, ssl.SSLError):
                     break
         raise error
+
+    def dial_through(
+        self, proxy: Mapping[str, Any], host: str, port: int, context: ssl.SSLContext | None
+    ) -> socket.socket:
+        """
+        Return a socket that an HTTP proxy has connected to a server.
+
+        Args:
+            proxy:
+                What :func:`proxy_options` returned.
+
+        Raises:
+            ProxyError: The proxy cannot be reached, or does not lead on.
+            OSError: TLS with the server failed, or time ran out.
+        """
+        try:
+            sock = self.dial(proxy["http_proxy_host"], proxy["http_proxy_port"], None)
+        except OSError as exc:
+            raise ProxyError(exc.strerror or str(exc)) from exc
+        try:
+            _ask_proxy(HandshakeSocket(sock, self._deadline), host, port, proxy)
+            return self._wrap(sock, host, context) if context else sock
+        except BaseException:
+            sock.close()
+            raise
 
     def _wrap(self, sock: socket.socket, host: str, context: ssl.SSLContext) -> ssl.SSLSocket:
         # The handshake is a step of its own, so that abort() has the socket while it runs.
@@ -185,6 +218,27 @@ class HandshakeSocket:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
+
+
+def _ask_proxy(sock: HandshakeSocket, host: str, port: int, proxy: Mapping[str, Any]) -> None:
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    lines = [f"CONNECT {where} HTTP/1.1", f"Host: {where}"]
+    if "http_proxy_auth" in proxy:
+        shown = base64.b64encode(":".join(proxy["http_proxy_auth"]).encode()).decode()
+        lines.append(f"Proxy-Authorization: Basic {shown}")
+    head = bytearray()
+    try:
+        sock.sendall("\r\n".join([*lines, "", ""]).encode())
+        while not head.endswith(b"\r\n\r\n"):
+            byte = sock.recv(1)
+            if not byte:
+                raise ProxyError("it hung up")
+            head += byte
+    except OSError as exc:
+        raise exc if isinstance(exc, ProxyError) else ProxyError(str(exc)) from exc
+    line = head.partition(b"\r\n")[0].decode("latin-1")
+    if not re.match(r"HTTP/1\.[01] 2\d\d\b", line):
+        raise ProxyError(f"it answered {printable(line, 60)!r}")
 
 
 def remaining(deadline: float) -> float:

@@ -6,6 +6,8 @@ import logging
 import threading
 import time
 import zlib
+from collections.abc import Callable
+from typing import Any
 
 import attrs
 
@@ -27,9 +29,22 @@ class _Shard(Consumer):
     count: int = 1
 
     def accepts(self, event: Delivered) -> bool:
-        if self.count > 1 and _shard_of(event, self.count) != self.number:
+        if self.count > 1 and shard_of(event, self.count) != self.number:
             return False
         return super().accepts(event)
+
+
+class Failures(threading.local):
+    """Notes, for each thread, whether a callback failed; stands before the user's *on_error*."""
+
+    def __init__(self, on_error: Callable[[Exception, Any], object] | None) -> None:
+        self._on_error = on_error
+        self.have_happened = False
+
+    def __call__(self, error: Exception, event: Any) -> None:
+        self.have_happened = True
+        if self._on_error is not None:
+            self._on_error(error, event)
 
 
 class Dispatcher:
@@ -40,15 +55,27 @@ class Dispatcher:
     order; lifecycle events go to the first.
     """
 
-    def __init__(self, callbacks: Callbacks, hub: Hub, workers: int, name: str) -> None:
+    def __init__(
+        self,
+        callbacks: Callbacks,
+        hub: Hub,
+        workers: int,
+        name: str,
+        failures: Failures | None = None,
+    ) -> None:
         self._callbacks = callbacks
+        self._failures = failures or Failures(None)
         self._hub = hub
         self._name = name
         self._starting = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._alive: set[int] = set()
         self._shards = [
-            _Shard(hub.new_queue("the queue of the callbacks"), number=number, count=workers)
+            _Shard(
+                hub.new_queue("the queue of the callbacks", stream=f"callbacks-{number + 1}"),
+                number=number,
+                count=workers,
+            )
             for number in range(workers)
         ]
         self._is_listening = False
@@ -90,8 +117,10 @@ class Dispatcher:
                     _log.error("callbacks: %s", exc)
                     continue
                 event = hand.pop()
+                self._failures.have_happened = False
                 self._callbacks.run(event)
-                event.ack()
+                if self._hub.auto_ack and not self._failures.have_happened:
+                    event.ack()
         except QueueClosed:
             pass
         except Exception as exc:
@@ -99,6 +128,10 @@ class Dispatcher:
             _log.debug("callbacks end: %s", type(exc).__name__)
         finally:
             self._alive.discard(shard.number)
+
+    def is_working(self) -> bool:
+        """Return whether any thread is at work or waits for some."""
+        return bool(self._alive)
 
     def after_fork(self) -> None:
         """Forget the threads, which exist in the parent only."""
@@ -133,7 +166,8 @@ class Dispatcher:
         return not late
 
 
-def _shard_of(event: Delivered, count: int) -> int:
+def shard_of(event: Delivered, count: int) -> int:
+    """Return which of *count* threads handles *event*: the same one for all events of a chat."""
     if isinstance(event, LifecycleEvent):
         return 0
     return zlib.crc32(f"{event.instance}/{_chat_of(event.data)}".encode(errors="replace")) % count

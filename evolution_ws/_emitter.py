@@ -11,7 +11,14 @@ from typing import Any
 from ._address import Address
 from ._connection import Connection
 from ._engine import Session, encode_event
-from .exceptions import ClientClosed, ConfigError, NotConnectedError, PayloadTooLarge, QueueOverflow
+from .exceptions import (
+    ClientClosed,
+    ConfigError,
+    ConnectionLost,
+    NotConnectedError,
+    PayloadTooLarge,
+    QueueOverflow,
+)
 from .state import ConnectionState, NamespaceState
 
 
@@ -44,7 +51,7 @@ class Emitter:
         target = self._namespace(instance, namespace)
         args = _arguments(event, data)
         session = self._session(target, wait)
-        self._send(session, encode_event(target, event, args))
+        self._send(session, _encoded(target, event, args))
 
     def call(
         self, event: str, data: Any, instance: str | None, namespace: str | None, timeout: float
@@ -57,9 +64,10 @@ class Emitter:
         acks = self._connection.acks
         number, waiter = acks.expect(target)
         try:
-            self._send(session, encode_event(target, event, args, number))
-            if session.is_over:  # it may have ended before the waiter was there to be told
-                acks.fail(NotConnectedError("the connection dropped before the server answered"))
+            self._send(session, _encoded(target, event, args, number))
+            if session.is_over and waiter.empty():
+                # It may have ended before the waiter was there to be told.
+                raise ConnectionLost("the connection dropped before the server answered")
             answer = waiter.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
             raise TimeoutError(
@@ -145,6 +153,15 @@ class Emitter:
         self._connection.send(session, frames)
         with self._counting:
             self.emitted += 1
+
+
+def _encoded(
+    namespace: str, event: str, args: list[Any], number: int | None = None
+) -> list[str | bytes]:
+    try:
+        return encode_event(namespace, event, args, number)
+    except RecursionError:
+        raise ValueError("the data refers to itself, or is nested too deeply") from None
 
 
 def _size(frame: str | bytes) -> int:

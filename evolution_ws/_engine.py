@@ -41,6 +41,9 @@ from .config import ClientConfig
 # Frames the kernel has not taken yet. Past this the server does not read.
 _MAX_UNSENT = 10_000
 
+# Seconds between two looks at what is still unsent when a connection ends.
+_FLUSH_POLL = 0.002
+
 # What upstream says at any level may hold keys and messages.
 _SILENCE = logging.getLogger("evolution_ws.silence")
 _SILENCE.addFilter(lambda record: False)
@@ -82,8 +85,8 @@ class Session:
     """Called when one of the two threads ends, by that thread."""
 
     tls_context: Any = None
-    last_seen: float = attrs.field(factory=time.time)
-    """Unix time at which the server was heard of last."""
+    complete_until: float = attrs.field(factory=time.time)
+    """Unix time up to which everything that the server emitted has arrived for certain."""
     oversized: bool = False
     """Whether the connection ended because of an event beyond the limit."""
     deadline: float = attrs.field(init=False, default=0.0)
@@ -92,10 +95,21 @@ class Session:
     _sio: Any = attrs.field(init=False, default=None)
     _over: bool = attrs.field(init=False, default=False)
     _aborted: bool = attrs.field(init=False, default=False)
+    _pinged_at: float = attrs.field(init=False, default=0.0)
 
     def __attrs_post_init__(self) -> None:
         self.deadline = time.monotonic() + self.config.connect_timeout
         self.dialer = Dialer(self.deadline)
+        self._pinged_at = self.complete_until
+
+    def note_ping(self) -> None:
+        """Note a ping, before which everything has arrived that was emitted before it."""
+        # On a slow line what arrives now may have been emitted long ago, and the rest of it may
+        # be lost. A ping tells when it was sent: an interval after the answer to the last one.
+        now = time.time()
+        interval = self.reader.opened.ping_interval if self.reader.opened else 0.0
+        self.complete_until = max(self.complete_until, min(now, self._pinged_at + interval))
+        self._pinged_at = now
 
     def open(self, namespaces: list[str]) -> None:
         """
@@ -219,13 +233,12 @@ class Session:
 
     def _flush(self, queue: Any, seconds: float) -> bool:
         """Wait until everything is written to the socket; return False if it takes too long."""
+        # Looking again and again, since the queue's condition has no place in gevent's queue.
         deadline = time.monotonic() + seconds
-        with queue.all_tasks_done:
-            while queue.unfinished_tasks and not self._over:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return False
-                queue.all_tasks_done.wait(min(left, 0.05))
+        while queue.unfinished_tasks and not self._over:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_FLUSH_POLL)
         return True
 
     def _say_goodbye(self, ws: EventSocket, grace: float) -> None:

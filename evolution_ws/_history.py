@@ -19,6 +19,8 @@ _log = logging.getLogger("evolution_ws")
 
 # How far a message's own time may lie before the moment at which it was emitted.
 _MARGIN = 30.0
+# How well the server's clock is known: its header tells whole seconds.
+_CLOCK_ERROR = 2.0
 # Messages to ask for at once; a window that holds more is cut in halves.
 _PAGE = 500
 
@@ -57,7 +59,7 @@ class HistoryReader:
 
     def _window(self, start: float, end: float) -> tuple[datetime, datetime]:
         """Return a window by the server's clock, with a margin but nothing older than wanted."""
-        begin = max(start - _MARGIN, self.origin)
+        begin = max(start - _MARGIN, self.origin - _CLOCK_ERROR)
         return _utc(begin + self._offset), _utc(end + self._offset + _MARGIN)
 
     def _has_shifted(self, server_time: datetime | None, asked: float) -> bool:
@@ -67,7 +69,7 @@ class HistoryReader:
         now = time.time()
         # The header tells whole seconds, and the answer took its time.
         offset = server_time.timestamp() + 0.5 - (asked + now) / 2
-        if abs(offset - self._offset) <= 1.5 + (now - asked) / 2:
+        if abs(offset - self._offset) <= _CLOCK_ERROR - 0.5 + (now - asked) / 2:
             return False
         _log.info("the server's clock differs from this one by %.0f seconds", offset)
         self._offset = offset

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from .events import Event
@@ -23,6 +24,9 @@ class Holding:
         self._deliver = deliver
         self._max_bytes = max_bytes
         self._changing = threading.Lock()
+        # Two threads that deliver what was held would mix it up.
+        self._releasing = threading.Lock()
+        self._holds: Counter[str] = Counter()
         self._held: dict[str, list[tuple[Event, int]]] = {}
         self._bytes = 0
 
@@ -30,11 +34,16 @@ class Holding:
         """Return whether anything may be held."""
         return bool(self._held)
 
+    def has_events(self, instance: str) -> bool:
+        """Return whether events are held under this name."""
+        return bool(self._held.get(instance))
+
     def hold(self, instances: Iterable[str]) -> None:
         """Hold the events of *instances* from now on; ``"*"`` stands for all of them."""
         with self._changing:
             for instance in instances:
                 self._held.setdefault(instance, [])
+                self._holds[instance] += 1
 
     def take(self, event: Event, size: int) -> bool:
         """Hold *event* if it has to wait; return whether it does."""
@@ -48,21 +57,25 @@ class Holding:
                 self._bytes += size
                 return True
         self.release(name)
-        return False
+        return self.take(event, size)
 
     def release(self, instance: str) -> None:
-        """Deliver what is held of *instance*, and hold no more of it."""
-        while True:
-            with self._changing:
-                waiting = self._held.get(instance)
-                if not waiting:
-                    self._held.pop(instance, None)
-                    return
-                # What arrives while these are delivered has to wait behind them.
-                self._held[instance] = []
-                self._bytes -= sum(size for _, size in waiting)
-            for event, size in waiting:
-                self._deliver(event, size)
+        """Deliver what is held of *instance*, and hold no more of it, unless it is held anew."""
+        with self._releasing:
+            begun = self._holds[instance]
+            while True:
+                with self._changing:
+                    if self._holds[instance] != begun:
+                        return
+                    waiting = self._held.get(instance)
+                    if not waiting:
+                        self._held.pop(instance, None)
+                        return
+                    # What arrives while these are delivered has to wait behind them.
+                    self._held[instance] = []
+                    self._bytes -= sum(size for _, size in waiting)
+                for event, size in waiting:
+                    self._deliver(event, size)
 
     def release_all(self) -> None:
         """Deliver everything that is held."""
@@ -71,4 +84,5 @@ class Holding:
 
     def after_fork(self) -> None:
         """Hold nothing: what was held is the parent's."""
-        self._changing, self._held, self._bytes = threading.Lock(), {}, 0
+        self._changing, self._releasing = threading.Lock(), threading.Lock()
+        self._held, self._bytes = {}, 0

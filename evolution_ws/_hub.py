@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -13,6 +14,11 @@ from .config import ClientConfig, Overflow
 from .events import Event
 from .lifecycle import LIFECYCLE_TYPES, LifecycleEvent
 
+
+if TYPE_CHECKING:
+    # SQLite is loaded by those who want it only.
+    from ._durable import DurableInbox
+    from ._durable_queue import DurableQueue
 
 _log = logging.getLogger("evolution_ws")
 
@@ -24,6 +30,9 @@ _LIFECYCLE_SIZE = 1000
 # Names that the index holds; a server could invent new ones for ever.
 _MOST_NAMES = 1_000
 
+# Queues that are durable without having been asked to.
+_STREAMS = {"the inbox": "inbox"}
+
 # A look at whether the hub was closed, for a producer that waits for a slow consumer.
 _PATIENCE = 1.0
 
@@ -32,7 +41,7 @@ _PATIENCE = 1.0
 class Consumer:
     """A queue, and which events go into it."""
 
-    queue: EventQueue[Delivered]
+    queue: EventQueue[Delivered] | DurableQueue
     types: frozenset[str] | None = None
     """Names of events, lifecycle ones included; None for all events of the wire."""
     instances: frozenset[str] | None = None
@@ -61,8 +70,9 @@ def concerns(event: Delivered, instances: frozenset[str] | None) -> bool:
 class Hub:
     """The consumers of one client. Holds the client's threads off the client itself."""
 
-    def __init__(self, config: ClientConfig) -> None:
+    def __init__(self, config: ClientConfig, durable: DurableInbox | None = None) -> None:
         self._config = config
+        self._durable = durable
         self._changing = threading.Lock()
         # Replaced as a whole, so that the socket's thread reads them without a lock: first the
         # consumers, then the index, so that no index outlives the consumers it was made from.
@@ -73,11 +83,36 @@ class Hub:
         self._error: Exception | None = None
         self._is_closed = False
 
+    @property
+    def auto_ack(self) -> bool:
+        """Whether an event is done when its consumer comes back for the next one."""
+        return self._config.auto_ack
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether events are kept on disk until they are done."""
+        return self._durable is not None
+
     def new_queue(
-        self, label: str, maxsize: int | None = None, overflow: Overflow | None = None
-    ) -> EventQueue[Delivered]:
-        """Return a queue with the client's limits, or others where given."""
+        self,
+        label: str,
+        maxsize: int | None = None,
+        overflow: Overflow | None = None,
+        stream: str | None = None,
+    ) -> EventQueue[Delivered] | DurableQueue:
+        """
+        Return a queue with the client's limits, or others where given.
+
+        Args:
+            label:
+                What the log calls it.
+            stream:
+                Its name in a durable inbox, if there is one.
+        """
         config = self._config
+        stream = stream or _STREAMS.get(label)
+        if self._durable is not None and stream is not None:
+            return self._durable.new_queue(stream, _reporter(label))
         queue: EventQueue[Delivered] = EventQueue(
             # Without an inbox there may be callbacks and subscriptions all the same.
             maxsize or config.queue_size or ClientConfig().queue_size,

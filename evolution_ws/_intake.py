@@ -54,6 +54,11 @@ class Intake:
         self.last_event: float | None = None
         """Unix time at which the last event came off the wire."""
 
+    @property
+    def follows_root(self) -> bool:
+        """Return whether the present connection takes the events from ``/``."""
+        return self.is_global and not self._avoid_root
+
     def begin_session(self) -> None:
         """Forget what was known of the server: it may have been configured anew."""
         self.is_global = False
@@ -69,7 +74,7 @@ class Intake:
             if instance is not None and not self._is_ours(instance):
                 self.filtered += 1
                 return False
-        elif self.is_global and not self._avoid_root:
+        elif self.follows_root:
             # In global mode "/" is complete and in order; this is the copy.
             self.duplicates += 1
             return False

@@ -33,10 +33,11 @@ class Notices:
 
     def on_joined(self, namespace: str) -> None:
         """Note the server's consent to a join."""
-        is_late = self._connection.is_late(namespace)
-        if is_late:  # here, before this thread reads the first event of the instance
-            self._connection.backfill.hold_late(namespace[1:])
-        self._leave(lambda: self._joined(namespace, is_late))
+        connection = self._connection
+        late = connection.instances_in(namespace) if connection.is_open_for(self.session) else []
+        if late:  # here, before this thread reads the first event of the instances
+            connection.backfill.hold_late(late)
+        self._leave(lambda: self._joined(namespace, late))
 
     def on_refused(self, namespace: str, reason: str) -> None:
         """Note the server's refusal of a join."""
@@ -59,12 +60,12 @@ class Notices:
 
         self._connection.submit(act)
 
-    def _joined(self, name: str, is_late: bool) -> None:
+    def _joined(self, name: str, late: list[str]) -> None:
         if self._connection.joins.joined(name):
             if name != "/":
                 _log.info("joined %s", name)
-            if is_late:
-                self._connection.backfill.joined_late(name[1:])
+            for instance in late:
+                self._connection.backfill.joined_late(instance)
 
     def _refused(self, name: str, reason: str) -> None:
         if not self._connection.joins.refused(name, reason, time.monotonic()):
@@ -82,4 +83,5 @@ class Notices:
         _log.info("the server ended %s; joining again", name)
         now = time.monotonic()
         self._connection.joins.left(name, now)
-        self._connection.backfill.left(name[1:])
+        for instance in self._connection.instances_in(name):
+            self._connection.backfill.left(instance, from_root=name == "/")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from ._core import Core
 from ._hub import Consumer
 from ._names import event_names
 from .config import ClientConfig, Overflow
-from .exceptions import ClientClosed, ConfigError
+from .exceptions import ConfigError
+from .lifecycle import LIFECYCLE_TYPES
 from .state import ConnectionState
 from .subscription import Subscription, instance_names
 
@@ -85,7 +87,8 @@ class Receiver:
         core = self._core
         size = maxsize or core.config.queue_size or ClientConfig().queue_size
         queue = core.hub.new_queue("a subscription", size, overflow)
-        consumer = Consumer(queue, self._names(types), instance_names(instance))
+        lifecycle = LIFECYCLE_TYPES.intersection(types)
+        consumer = Consumer(queue, self._names(types), instance_names(instance), lifecycle)
         return Subscription(core.hub, consumer, core.start, owner=self)
 
     def _names(self, types: tuple[str, ...]) -> frozenset[str] | None:
@@ -124,11 +127,34 @@ class Receiver:
             ClientClosed: The client was closed meanwhile.
             EvolutionError: The connection failed for good.
         """
+        deadline = None if timeout is None else time.monotonic() + timeout
         with self.subscribe(*types, instance=instance) as stream:
-            for event in stream.events(timeout=timeout):
+            while True:
+                left = None if deadline is None else max(0.0, deadline - time.monotonic())
+                try:
+                    event = stream.get(left)
+                except TimeoutError:
+                    raise TimeoutError(f"no such event within {timeout:g} seconds") from None
                 if predicate is None or predicate(event):
                     return event
-        raise ClientClosed("the client was closed while waiting for an event")
+
+    @overload
+    def on(
+        self,
+        *types: str,
+        callback: None = None,
+        instance: Names = None,
+        predicate: Callable[[Any], object] | None = None,
+    ) -> Callable[[C], C]: ...
+
+    @overload
+    def on(
+        self,
+        *types: str,
+        callback: C,
+        instance: Names = None,
+        predicate: Callable[[Any], object] | None = None,
+    ) -> C: ...
 
     def on(
         self,
@@ -136,7 +162,7 @@ class Receiver:
         callback: C | None = None,
         instance: Names = None,
         predicate: Callable[[Any], object] | None = None,
-    ) -> Any:
+    ) -> C | Callable[[C], C]:
         """
         Register a callback, as a decorator or with *callback*.
 
@@ -165,9 +191,13 @@ class Receiver:
             ConfigError: The callback takes neither one argument nor none, or a name is no name.
         """
         names, instances = self._names(types), instance_names(instance)
+        lifecycle = LIFECYCLE_TYPES.intersection(types)
 
         def register(function: C) -> C:
-            self._core.callbacks.add(names, function, instances, predicate)
+            callbacks = self._core.callbacks
+            callbacks.add(names, function, instances, predicate)
+            if names is None and lifecycle:  # "everything" leaves the connection itself out
+                callbacks.add(lifecycle, function, instances, predicate)
             self._core.dispatcher.refresh()
             if not self._core.connection.has_ended():
                 self._core.dispatcher.start()
@@ -198,7 +228,9 @@ class Receiver:
             self._core.start()
             connection.wait_until(connection.has_ended, None)
         except KeyboardInterrupt:
-            self._core.close(self._core.config.close_timeout)
-        if connection.state is ConnectionState.FAILED and connection.error is not None:
-            self._core.close(self._core.config.close_timeout)
-            raise connection.error
+            pass
+        error = connection.error if connection.state is ConnectionState.FAILED else None
+        # The callbacks of what arrived before the end may still run.
+        self._core.close(self._core.config.close_timeout)
+        if error is not None:
+            raise error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -31,6 +32,7 @@ class SeenMessages:
     """
 
     def __init__(self, limit: int = _LIMIT) -> None:
+        self._limit = limit
         self._changing = threading.Lock()
         self._noted: deque[tuple[str, str]] = deque(maxlen=limit)
         self._known = _Bounded(limit)
@@ -39,6 +41,14 @@ class SeenMessages:
     def after_fork(self) -> None:
         """Take a lock that no thread of the parent holds."""
         self._changing = threading.Lock()
+
+    def restore(self, messages: Iterable[tuple[str, str, bool]]) -> None:
+        """Know these messages and no others: instance, id, and whether they were replayed."""
+        with self._changing:
+            self._noted.clear()
+            self._known, self._replayed = _Bounded(self._limit), _Bounded(self._limit)
+            for instance, number, replayed in messages:
+                (self._replayed if replayed else self._known).add((instance, number))
 
     def came_live(self, instance: str, number: str) -> bool:
         """Note a message off the wire; return False when a replay has delivered it before."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 
 import attrs
 
+from ._store_errors import explained
 from .exceptions import InboxError
 
 
@@ -23,19 +23,20 @@ SCHEMA = 1
 """Version of the tables; a file with a higher one is refused."""
 
 # In the header of the file, so that no other program's database is taken for an inbox.
-_APPLICATION = 0x45764258
+APPLICATION = 0x45764258
 
 # As many messages are remembered as a client remembers in memory.
 _REMEMBERED = 20_000
 # Forgetting is done in one go for so many messages.
 _FORGET_EVERY = 1_000
+# Pages in the WAL after which they are copied to where they belong. Most events are done by
+# then, so a longer WAL means fewer copies, but also a longer beginning after a crash.
+_WAL_PAGES = 4_000
 # The WAL is cut to this after a checkpoint; it is reused up to there.
 _WAL_BYTES = 16 * 1024 * 1024
 # Free pages that go back to the file system at a time, and how many are kept for what comes.
 _SHRINK_PAGES = 2_000
 _SPARE_PAGES = 250
-# SQLite takes some thousand parameters in one statement; older ones 999.
-_PARAMETERS = 900
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS seen (
@@ -48,6 +49,9 @@ CREATE TABLE IF NOT EXISTS streams (name TEXT PRIMARY KEY);
 
 Row = tuple[int, int, bytes]
 """The number of an event, its size in memory, and its packed form."""
+
+Coverage = tuple[float, dict[str, float]]
+"""Unix time before which nothing was wanted, and up to which nothing is missing, by instance."""
 
 Seen = tuple[str, str, bool]
 """Instance and id of a message, and whether it came from the history."""
@@ -62,16 +66,6 @@ class Total:
     """Bytes of the packed events."""
     last: int
     """Number of the newest event; 0 when there is none."""
-
-
-@attrs.frozen
-class Coverage:
-    """For which time a client has received everything."""
-
-    origin: float
-    """Unix time before which nothing was wanted."""
-    until: dict[str, float]
-    """Unix time up to which nothing is missing, by instance."""
 
 
 class Store:
@@ -101,7 +95,7 @@ class Store:
         [(application,)] = run("PRAGMA application_id")
         [(schema,)] = run("PRAGMA user_version")
         [(tables,)] = run("SELECT count(*) FROM sqlite_master")
-        if tables and application != _APPLICATION:
+        if tables and application != APPLICATION:
             raise InboxError(
                 f"{self.path} is a database of another program; name another file with durable="
             )
@@ -112,11 +106,12 @@ class Store:
             )
         if not tables:
             run("PRAGMA auto_vacuum = INCREMENTAL")  # has to come before the first table
-            run(f"PRAGMA application_id = {_APPLICATION}")
+            run(f"PRAGMA application_id = {APPLICATION}")
         run("PRAGMA journal_mode = WAL").fetchall()
         # A commit waits for the disk: what was handed out must be there after a power cut, too.
         run("PRAGMA synchronous = FULL")
         run(f"PRAGMA journal_size_limit = {_WAL_BYTES}").fetchall()
+        run(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}").fetchall()
         if schema < SCHEMA:
             self._db.executescript(_TABLES)
             run(f"PRAGMA user_version = {SCHEMA}")
@@ -167,12 +162,14 @@ class Store:
                 "(id INTEGER PRIMARY KEY, size INTEGER NOT NULL, event BLOB NOT NULL)"
             )
             self._db.execute("INSERT OR IGNORE INTO streams VALUES (?)", (name,))
-            return _total(self._db, name)
+            return total_of(self._db, name)
 
     def replace_streams(self, old: Iterable[str], new: Iterable[tuple[str, Row]]) -> None:
         """Put *new* events, each with its stream, in the place of those of the *old* streams."""
         with explained(self.path):
-            self._db.execute("CREATE TABLE moved (stream TEXT, id INTEGER, size INTEGER, event BLOB)")
+            self._db.execute(
+                "CREATE TABLE moved (stream TEXT, id INTEGER, size INTEGER, event BLOB)"
+            )
             self._db.executemany(
                 "INSERT INTO moved VALUES (?, ?, ?, ?)", ((name, *row) for name, row in new)
             )
@@ -206,8 +203,8 @@ class Store:
             size += int(length)
         return events, size
 
-    def rows(self, stream: str, after: int, limit: int) -> Iterator[Row]:
-        """Yield the oldest events with a number above *after*, at most *limit*."""
+    def rows(self, stream: str, after: int, limit: int) -> Generator[Row, None, None]:
+        """Yield the oldest events with a number above *after*; at most *limit*, -1 for all."""
         with explained(self.path):
             yield from self._db.execute(
                 f'SELECT id, size, event FROM "stream {stream}" WHERE id > ? ORDER BY id LIMIT ?',
@@ -247,15 +244,28 @@ class Store:
 
     def cover(self, coverage: Coverage) -> None:
         """Note up to when everything was received; inside a transaction."""
-        self._db.execute("REPLACE INTO facts VALUES ('origin', ?)", (coverage.origin,))
-        self._db.executemany("REPLACE INTO covered VALUES (?, ?)", coverage.until.items())
+        self._db.execute("REPLACE INTO facts VALUES ('origin', ?)", (coverage[0],))
+        self._db.executemany("REPLACE INTO covered VALUES (?, ?)", coverage[1].items())
 
     def coverage(self) -> Coverage | None:
         """Return what :meth:`cover` was told last; None when it never was."""
         with explained(self.path):
-            return _coverage(self._db)
+            return coverage_of(self._db)
 
     # The file
+
+    @property
+    def run(self) -> int:
+        """The number of the last :meth:`begin_run`."""
+        with explained(self.path):
+            found = self._db.execute("SELECT value FROM facts WHERE name = 'run'").fetchone()
+            return int(found[0]) if found is not None else 0
+
+    def begin_run(self) -> int:
+        """Count the use of the file by a client, and return its number; inside a transaction."""
+        number = self.run + 1
+        self._db.execute("REPLACE INTO facts VALUES ('run', ?)", (number,))
+        return number
 
     def shrink(self) -> bool:
         """Give some of the free pages back to the file system; return whether more are left."""
@@ -263,7 +273,8 @@ class Store:
             [(free,)] = self._db.execute("PRAGMA freelist_count")
             if free <= _SPARE_PAGES:
                 return False
-            self._db.execute(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})").fetchall()
+            # A script, because execute() would take the first of many steps only.
+            self._db.executescript(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})")
             return bool(free - _SHRINK_PAGES > _SPARE_PAGES)
 
     def close(self) -> None:
@@ -284,43 +295,6 @@ class Store:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._db))
 
 
-@contextmanager
-def explained(path: str) -> Iterator[None]:
-    """Turn what SQLite and the system complain of into an :exc:`.InboxError` about *path*."""
-    try:
-        yield
-    except (sqlite3.Error, OSError) as exc:
-        raise InboxError(f"the durable inbox {path} {_problem(exc)}") from exc
-
-
-_PROBLEMS = {
-    "is not a database": "is no inbox but another kind of file; name another one with durable=",
-    "encrypted": "is no inbox but another kind of file; name another one with durable=",
-    "malformed": (
-        "is damaged. Move it away, together with the files beside it that begin with its name, and "
-        "connect again: the events in it that were not done are lost, since= fetches messages"
-    ),
-    "is full": (
-        "cannot grow: the disk is full. What was not stored was not delivered; make room and "
-        "connect again, and the server's history fills the gap"
-    ),
-    "readonly": "cannot be written to; correct the permissions of the file and its directory",
-    "unable to open": "cannot be opened; correct the permissions of the file and its directory",
-    "locked": "is locked by another program, such as a database browser; close that",
-}
-
-
-def _problem(exc: Exception) -> str:
-    if isinstance(exc, OSError):
-        advice = "create the directory" if isinstance(exc, FileNotFoundError) else "correct that"
-        return f"cannot be used ({exc.strerror}): {advice}, or name another file with durable="
-    said = str(exc)
-    for words, problem in _PROBLEMS.items():
-        if words in said:
-            return problem
-    return f"failed ({said}); look at the disk and its file system, then connect again"
-
-
 def _create(path: str) -> tuple[int, int]:
     """Make an empty file that only its owner reads, unless there is one; return what it is."""
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -334,18 +308,18 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _total(db: sqlite3.Connection, stream: str) -> Total:
+def total_of(db: sqlite3.Connection, stream: str) -> Total:
     [(events, size, last)] = db.execute(
         f'SELECT count(*), total(length(event)), max(id) FROM "stream {stream}"'
     )
     return Total(events, int(size), last or 0)
 
 
-def _coverage(db: sqlite3.Connection) -> Coverage | None:
+def coverage_of(db: sqlite3.Connection) -> Coverage | None:
     origin = db.execute("SELECT value FROM facts WHERE name = 'origin'").fetchone()
     if origin is None:
         return None
-    return Coverage(origin[0], dict(db.execute("SELECT instance, until FROM covered").fetchall()))
+    return origin[0], dict(db.execute("SELECT instance, until FROM covered").fetchall())
 
 
 def _is_text(text: str) -> bool:

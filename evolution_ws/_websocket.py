@@ -10,7 +10,6 @@ parent class takes its bytes.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -34,6 +33,11 @@ _KEEP_SIZE = 1024 * 1024
 # First bytes of unfragmented frames.
 _TEXT = 0x81
 _WHOLE = frozenset({_TEXT, 0x82})
+
+# Type of the packet with which an Engine.IO server asks for a sign of life.
+_PING = "2"
+# Types of the other packets that python-engineio gets to see: open, pong, noop.
+_FOR_ENGINE = frozenset("036")
 
 
 class RedirectRefused(OSError):
@@ -67,14 +71,23 @@ class EventSocket(websocket.WebSocket):
         session = self._session
         parts = urlsplit(url)
         host, secure = parts.hostname or "", parts.scheme == "wss"
+        port = parts.port or (443 if secure else 80)
+        context = session.tls_context if secure else None
         proxy = proxy_options(session.config.proxy, "https" if secure else "http", host)
         shaking = None
-        if not proxy:
-            context = session.tls_context if secure else None
-            raw = session.dialer.dial(host, parts.port or (443 if secure else 80), context)
+        if proxy and proxy["proxy_type"] != "http":
+            # Dialed by python-socks, which cannot be aborted but ends in time.
+            options |= proxy | {"http_proxy_timeout": remaining(session.deadline)}
+        else:
+            dialer = session.dialer
+            raw = (
+                dialer.dial_through(proxy, host, port, context)
+                if proxy
+                else dialer.dial(host, port, context)
+            )
             options["socket"] = shaking = HandshakeSocket(raw, session.deadline)
         try:
-            super().connect(url, **options, **proxy)  # type: ignore[no-untyped-call]
+            super().connect(url, **options)  # type: ignore[no-untyped-call]
         except websocket.WebSocketException as exc:
             answer = self.handshake_response
             if answer is not None and 300 <= answer.status < 400:
@@ -93,6 +106,18 @@ class EventSocket(websocket.WebSocket):
 
     def recv(self) -> str | bytes:
         """Handle Socket.IO packets until one comes that is for python-engineio, and return it."""
+        try:
+            text = self._recv_for_engine()
+        except BaseException:
+            # Nothing will be read any more. python-engineio now waits for its writer, which may be
+            # waiting for the server.
+            kill(self.sock)
+            raise
+        if not text:
+            kill(self.sock)
+        return text
+
+    def _recv_for_engine(self) -> str:
         feed = self._reader.feed
         while True:
             message = self._next_message()
@@ -100,7 +125,14 @@ class EventSocket(websocket.WebSocket):
                 return ""
             if not feed(*message):
                 data, start, end, _ = message
-                return str(memoryview(data)[start:end], "utf-8")
+                text = str(memoryview(data)[start:end], "utf-8")
+                if text[:1] == _PING:
+                    self._session.note_ping()
+                elif text[:1] not in _FOR_ENGINE:
+                    # At a close packet python-engineio may lose what ends its writer, and then
+                    # waits half a minute for it.
+                    raise ProtocolViolation("the server ended the connection, or speaks nonsense")
+                return text
 
     def _next_message(self) -> tuple[Buffer, int, int, bool] | None:
         """Return a message as ``(data, start, end, is_text)``; None when the server closed."""
@@ -189,7 +221,6 @@ class EventSocket(websocket.WebSocket):
             raise websocket.WebSocketTimeoutException("the server is silent") from exc
         if not size:
             raise websocket.WebSocketConnectionClosedException("the server hung up")
-        self._session.last_seen = time.time()
         return size
 
     def _recv(self, bufsize: int) -> bytes:

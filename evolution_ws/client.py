@@ -12,7 +12,7 @@ from ._address import parse_address
 from ._core import Core
 from ._receiver import Names, Receiver
 from .config import ClientConfig, arguments_from_env, make_config
-from .exceptions import ClientClosed, ConfigError, EvolutionError
+from .exceptions import ClientClosed, ConfigError, ConnectError, EvolutionError
 from .state import ConnectionState, NamespaceState, Stats
 from .subscription import instance_names
 
@@ -121,8 +121,8 @@ class Client(Receiver):
             ClientClosed: This client was closed; make a new one.
         """
         connection = self._core.connection
+        failures = connection.failures  # before the start: the first attempt may fail at once
         started = self._core.start()
-        failures = connection.failures
 
         def is_settled() -> bool:
             gave_up = timeout is None and connection.failures > failures
@@ -133,7 +133,9 @@ class Client(Receiver):
             return self
         error = self._why_not_open(timeout if not settled else None)
         if started and not connection.has_ended():
-            connection.abandon(error if isinstance(error, EvolutionError) else ClientClosed(""))
+            connection.abandon(
+                error if isinstance(error, EvolutionError) else ConnectError(str(error))
+            )
         raise error
 
     def _why_not_open(self, timeout: float | None) -> Exception:
@@ -366,3 +368,8 @@ class Client(Receiver):
         names = self._core.address.instances
         which = "all instances" if names is None else ", ".join(names)
         return f"<Client {self._core.address} ({which}) {self.state.value}>"
+
+    def _repr_html_(self) -> str:
+        from ._client_html import client_html  # nobody but a notebook pays for it
+
+        return client_html(self, str(self._core.address))

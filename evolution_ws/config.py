@@ -178,11 +178,22 @@ class ClientConfig:
     """Also fetch the messages stored since then on the first connection."""
 
     durable: str | None = attrs.field(default=None, converter=_to_path)
-    """File of the durable inbox; None keeps events in memory."""
+    """
+    File in which events stay until they are done; None keeps them in memory alone.
+
+    It is for what loops over the client itself take, and for callbacks; with *queue_size* 0 for
+    callbacks only. Streams of :meth:`Client.subscribe` are in memory. What is not done when the
+    process ends is delivered again, marked ``redelivered``: an event at which a loop was left or
+    a callback failed, too. Each client needs a file of its own, on a local disk.
+    """
+
+    durable_bytes: int = attrs.field(default=1024 * MIB, validator=_positive)
+    """Bytes that events which are not done may take on the disk, for loops and for each callback
+    thread; beyond that, *overflow* applies to them."""
 
     auto_ack: bool = True
-    """Whether an event of the durable inbox is done when its consumer comes back for the next one.
-    With False it is done when :meth:`Event.ack` was called."""
+    """Whether an event of the durable inbox is done when its consumer comes back for the next one,
+    or its callbacks have returned. With False it is done when :meth:`Event.ack` was called."""
 
     configure: bool = False
     """Switch on, over REST and on the first connection, the events that the consumers want."""
@@ -205,10 +216,6 @@ class ClientConfig:
 
     max_event_bytes: int = attrs.field(default=64 * MIB, validator=_positive)
     """Largest event accepted from the server; a larger one ends the connection."""
-
-    def __attrs_post_init__(self) -> None:
-        if self.durable and self.queue_size == 0:
-            raise ConfigError("a durable inbox needs queue_size of at least 1")
 
 
 def make_config(config: ClientConfig | None, options: dict[str, Any]) -> ClientConfig:
@@ -309,6 +316,7 @@ _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "backfill": _flag,
     "since": str,
     "durable": str,
+    "durable_bytes": int,
     "auto_ack": _flag,
     "configure": _flag,
     "verify": _flag_or_path,

@@ -89,3 +89,8 @@ class Stats:
     """Start of the present connection, in UTC; None while there is none."""
     last_event_at: datetime | None = None
     """When the last event arrived, in UTC; None before the first."""
+
+    def _repr_html_(self) -> str:
+        from ._client_html import stats_html  # nobody but a notebook pays for it
+
+        return stats_html(self)

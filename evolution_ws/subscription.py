@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
@@ -45,6 +46,7 @@ class Subscription:
         self._start = start
         # A client that nobody holds closes itself; whoever holds a stream of it holds it too.
         self._owner = owner
+        self._former = threading.local()
         hub.add(consumer)
 
     def __repr__(self) -> str:
@@ -73,6 +75,10 @@ class Subscription:
         """
         Return a blocking iterator over the events.
 
+        With a durable inbox an event is done when the loop comes back for the next one. The one
+        at which the loop is left, by ``break`` or an exception, is not: it is delivered again
+        after a restart, unless :meth:`.Event.ack` was called.
+
         Args:
             types:
                 Names of the events to yield, in any spelling; none of them yields all.
@@ -90,6 +96,7 @@ class Subscription:
             ConnectionLost: Reconnecting was given up; what arrived before is yielded first.
             AuthenticationError: The server refused the key, at first or later on.
             QueueOverflow: Events are missing here, and the policy is to raise.
+            InboxError: The durable inbox cannot be used, or not any more.
 
         Threads:
             Any. Connects the client unless it is connected. Ends quietly once the client or the
@@ -126,14 +133,19 @@ class Subscription:
             except BaseException:
                 if hand:
                     self._consumer.queue.untake(hand[0])
+                del owner  # who keeps the traceback, as IPython does, keeps no client by it
                 raise
             given += 1
             yield event
-            event.ack()
+            if self._hub.auto_ack:
+                event.ack()
 
     def get(self, timeout: float | None = None) -> Any:
         """
         Remove the oldest event and return it.
+
+        With a durable inbox it is done when this thread calls again, or with
+        :meth:`.Event.ack`.
 
         Args:
             timeout:
@@ -142,16 +154,21 @@ class Subscription:
         Raises:
             TimeoutError: Nothing arrived in time.
             ClientClosed: The client or the subscription is closed and read to the end.
-            ConnectionLost, AuthenticationError, QueueOverflow: As for :meth:`events`.
+            ConnectionLost, AuthenticationError, QueueOverflow, InboxError: As for
+                :meth:`events`.
 
         Threads:
             Any. Connects the client unless it is connected.
         """
+        self._finish_former()
+        is_kept = self._hub.is_durable and self._hub.auto_ack
         self._start()
         hand: list[Delivered] = []
         try:
             self._take_matching(hand, _everything, timeout)
             event = hand[0]
+            if is_kept:
+                self._former.event = event
             del hand[0]
         except QueueClosed:
             raise ClientClosed("closed, and all events are read; make a new one") from None
@@ -160,6 +177,13 @@ class Subscription:
                 self._consumer.queue.untake(hand[0])
             raise
         return event
+
+    def _finish_former(self) -> None:
+        """Note that this thread is done with the event that :meth:`get` gave it before."""
+        former = getattr(self._former, "event", None)
+        if former is not None:
+            del self._former.event
+            former.ack()
 
     def _take_matching(
         self, hand: list[Delivered], matches: Matches, timeout: float | None

@@ -1,0 +1,132 @@
+"""Something between client and server: a TLS front, or a proxy that takes CONNECT."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from urllib.parse import urlsplit
+
+
+PATIENCE = 20.0
+
+
+class Relay:
+    """
+    Accepts connections and passes their bytes on, in both directions.
+
+    Args:
+        target: Where to: ``host:port``, or None for a proxy, which is told by each client.
+        tls: The context of a TLS front; None speaks plainly.
+        credentials: ``user:password`` that a proxy wants; None wants none.
+    """
+
+    def __init__(
+        self,
+        target: str | None = None,
+        *,
+        tls: ssl.SSLContext | None = None,
+        credentials: str | None = None,
+    ) -> None:
+        self._target = target
+        self._tls = tls
+        self._credentials = credentials
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._threads: list[threading.Thread] = []
+        self._sockets: list[socket.socket] = []
+        self._closed = False
+        self.requests: list[str] = []
+        """What clients asked a proxy for, ``CONNECT host:port``."""
+        self.peers: list[dict[str, object]] = []
+        """The certificates that clients of a TLS front showed."""
+        self.port: int = self._listener.getsockname()[1]
+        self.address = f"127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Relay:
+        self._spawn(self._accept)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._closed = True
+        with contextlib.suppress(OSError):  # wakes accept()
+            socket.create_connection(self._listener.getsockname(), 1).close()
+        self._listener.close()
+        for sock in list(self._sockets):
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        for thread in list(self._threads):
+            thread.join(PATIENCE)
+        for sock in self._sockets:
+            sock.close()
+
+    def _spawn(self, function: Callable[..., object], *args: object) -> None:
+        thread = threading.Thread(target=function, args=args, name="relay")
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            sock, _ = self._listener.accept()
+            self._sockets.append(sock)
+            if self._closed:
+                return
+            self._spawn(self._serve, sock)
+
+    def _serve(self, sock: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            self._pass_on(sock)
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    def _pass_on(self, sock: socket.socket) -> None:
+        sock.settimeout(PATIENCE)
+        if self._tls is not None:
+            sock = self._tls.wrap_socket(sock, server_side=True)
+            self._sockets.append(sock)
+            self.peers.append(dict(sock.getpeercert() or {}))
+        target = self._target or self._ask(sock)
+        if target is None:
+            return
+        host, _, port = target.rpartition(":")
+        onward = socket.create_connection((host, int(port)), PATIENCE)
+        self._sockets.append(onward)
+        self._spawn(_pump, onward, sock)
+        _pump(sock, onward)
+
+    def _ask(self, sock: socket.socket) -> str | None:
+        """Take a CONNECT request; return where it leads, None when it was refused."""
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += sock.recv(1)
+        line, *headers = head.decode().split("\r\n")
+        method, where, _ = line.split()
+        self.requests.append(f"{method} {where}")
+        if self._credentials and not _shows(headers, self._credentials):
+            sock.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+            return None
+        sock.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        port = urlsplit(f"//{where}").port
+        return f"127.0.0.1:{port}"  # whatever the host is called
+
+
+def _shows(headers: list[str], credentials: str) -> bool:
+    coded = base64.b64encode(credentials.encode()).decode()
+    return f"proxy-authorization: basic {coded}".lower() in (line.lower() for line in headers)
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError, ssl.SSLError):
+        while data := source.recv(65_536):
+            sink.sendall(data)
+    for sock in (source, sink):
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)

@@ -1,0 +1,193 @@
+"""Ctrl-C ends the call that waits, at once, and leaves the client as usable as before."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from evolution_ws.testing import FakeEvolutionServer
+from tests.core_tools import black_hole, python
+from tests.helpers import CEILING
+
+
+# Each program says "ready" when it is about to wait, and "done" when the client proved its worth.
+HEAD = """
+import sys, time, threading
+from evolution_ws import Client
+client = Client(sys.argv[1], "sales", backfill=False)
+
+def ready():
+    print("ready", flush=True)
+
+def prove():
+    begin = time.monotonic()
+    event = client.get(10)
+    assert event.data == {"seq": 1}, event
+    assert client.close(5)
+    assert not [t.name for t in threading.enumerate() if t.name.startswith("evolution-ws-")]
+    print("done", flush=True)
+"""
+
+WAITS = {
+    "get": "client.get()",
+    "get-timeout": "client.get(60)",
+    "events": "next(client.events())",
+    "subscription": "client.subscribe().get()",
+    "wait_for": "client.wait_for('messages.update')",
+    "call": "client.call('ask', timeout=60)",
+    "emit": "client.emit('x', namespace='/other', timeout=60)",
+    "wait_connected": "client._core.connection.wait_until(lambda: False, None)",
+}
+
+
+def expect(process: subprocess.Popen[str], line: str) -> None:
+    """Demand that *line* is the next one the process prints."""
+    assert process.stdout is not None
+    watchdog = threading.Timer(CEILING, process.kill)
+    watchdog.start()
+    said = process.stdout.readline()
+    watchdog.cancel()
+    watchdog.join()
+    if said != line + "\n":
+        process.kill()
+        raise AssertionError(process.communicate()[1] or said)
+
+
+def assert_ends(process: subprocess.Popen[str], code: int = 0) -> str:
+    """Demand that the process ends in time with that exit code; return its stderr."""
+    with process:
+        try:
+            _, errors = process.communicate(timeout=CEILING)
+        finally:
+            process.kill()
+    assert process.returncode == code, errors
+    return errors
+
+
+@pytest.mark.parametrize("wait", WAITS.values(), ids=WAITS.keys())
+def test_ctrl_c_in_a_wait(server: FakeEvolutionServer, wait: str) -> None:
+    """The wait ends with KeyboardInterrupt; the connection lives on and delivers."""
+    program = f"""
+client.connect()
+threading.Timer(0.05, ready).start()
+try:
+    {wait}
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+prove()
+"""
+    process = python(HEAD + program, server.url)
+    expect(process, "ready")
+    process.send_signal(signal.SIGINT)
+    expect(process, "interrupted")
+    server.emit("messages.upsert", {"seq": 1})
+    expect(process, "done")
+
+    assert assert_ends(process) == ""
+
+
+def test_ctrl_c_in_connect(server: FakeEvolutionServer) -> None:
+    """A connect() that was interrupted can be closed, or waited for again."""
+    server.freeze()
+    program = """
+threading.Timer(0.05, ready).start()
+try:
+    client.connect()
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+client.connect()
+print("connected", flush=True)
+prove()
+"""
+    process = python(HEAD + program, server.url)
+    expect(process, "ready")
+    process.send_signal(signal.SIGINT)
+    expect(process, "interrupted")
+    server.thaw()
+    expect(process, "connected")
+    server.emit("messages.upsert", {"seq": 1})
+    expect(process, "done")
+
+    assert assert_ends(process) == ""
+
+
+def test_ctrl_c_in_connect_to_a_black_hole() -> None:
+    """A program that is interrupted while it connects ends at once."""
+    program = """
+threading.Timer(0.05, ready).start()
+with client:
+    pass
+"""
+    with black_hole() as url:
+        process = python(HEAD + program, url)
+        expect(process, "ready")
+        process.send_signal(signal.SIGINT)
+
+        assert "KeyboardInterrupt" in assert_ends(process, -signal.SIGINT)
+
+
+def test_ctrl_c_in_run(server: FakeEvolutionServer) -> None:
+    """run() takes Ctrl-C as the wish to end, and closes."""
+    program = """
+client.on("connect", callback=ready)
+client.run()
+assert client.state.value == "closed"
+assert not [t.name for t in threading.enumerate() if t.name.startswith("evolution-ws-")]
+print("done", flush=True)
+"""
+    process = python(HEAD + program, server.url)
+    expect(process, "ready")
+    process.send_signal(signal.SIGINT)
+    expect(process, "done")
+
+    assert assert_ends(process) == ""
+
+
+def test_a_storm_of_exceptions_loses_and_locks_nothing(server: FakeEvolutionServer) -> None:
+    """A consumer that is interrupted a thousand times a second gets every event, in order."""
+    program = """
+import signal
+
+class Interrupt(Exception):
+    pass
+
+interrupts, armed = 0, False
+
+def interrupt(*_):
+    global interrupts, armed
+    if armed:
+        armed = False
+        interrupts += 1
+        raise Interrupt
+
+client.connect()
+signal.signal(signal.SIGALRM, interrupt)
+got = []
+ready()
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+while len(got) < 3000:
+    try:
+        armed = True
+        # One C call: what get() returned is in the list before an exception can be raised here.
+        got.extend(map(client.get, (20,)))
+        armed = False
+    except Interrupt:
+        pass
+signal.setitimer(signal.ITIMER_REAL, 0)
+print("order", [event.data["seq"] for event in got] == list(range(3000)), flush=True)
+print("stormy", interrupts > 50, flush=True)
+prove()
+"""
+    process = python(HEAD + program, server.url)
+    expect(process, "ready")
+    for seq in range(3_000):
+        server.emit("messages.upsert", {"seq": seq}, store=False)
+    expect(process, "order True")
+    expect(process, "stormy True")
+    server.emit("messages.upsert", {"seq": 1})
+    expect(process, "done")
+
+    assert assert_ends(process) == ""
