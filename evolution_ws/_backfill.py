@@ -406,6 +406,8 @@ class Backfill:
         number = key.get("id") if isinstance(key, dict) else None
         if not self._seen.is_new(instance, str(number or record.get("id") or event.id)):
             return
+        if time.monotonic() > job.hold_until and job.instance not in self._expected:
+            self._holding.release(job.instance)
         if not self._deliver(event, size):
             raise ClientClosed("the client is being closed")
         job.replayed += 1

@@ -103,8 +103,7 @@ class Connection(Progress):
         self._failure: EvolutionError | None = None
         self._session: Session | None = None
         self._thread: threading.Thread | None = None
-        # Whether the last supervisor has told everybody of its end; none is started before.
-        self._has_told = True
+        self._has_told = True  # of its end, the last supervisor; no other starts before
 
     def after_fork(self) -> None:
         """Become new in the child of a fork; not a byte goes over the parent's socket."""

@@ -93,6 +93,7 @@ class Core:
         )
         self.emitter = Emitter(address, self.connection, self.start)
         self._api: Api | None = None
+        self._configuring: Api | None = None
         self._is_patched = _process.gevent_state()
         _process.register(self)
 
@@ -187,11 +188,11 @@ class Core:
 
     def _configure(self) -> None:
         """Switch on what the consumers want; on the supervisor, before the first connection."""
-        if not self.config.configure:
+        if self._configuring is None:
             return
         wanted = self.hub.types
         for name in self.address.instances or ():
-            self.api().ensure_events(name, "*" if wanted is None else sorted(wanted))
+            self._configuring.ensure_events(name, "*" if wanted is None else sorted(wanted))
 
     def start(self) -> bool:
         """Connect in the background unless that goes on already; return whether this call did."""
@@ -205,6 +206,9 @@ class Core:
         if self.durable is not None and connection.state in _BEFORE:
             self.durable.open()
             _process.close_at_exit(self)
+        if self.config.configure and self._configuring is None:
+            # One of its own, which close() closes: a call under way must not hold it up.
+            self._configuring = self.new_api()
         started = connection.start()
         if started:
             _process.close_at_exit(self)
@@ -237,6 +241,9 @@ class Core:
         """End everything within *timeout* seconds; return whether nothing is left."""
         deadline = time.monotonic() + timeout
         self.backfill.stop()
+        if self._configuring is not None:
+            self.connection.request_close()  # first, so that it is no failure of the attempt
+            self._configuring.close()
         closed = self.connection.close(timeout)
         self.hub.close(None)
         closed &= self.backfill.finish(max(0.0, deadline - time.monotonic()))

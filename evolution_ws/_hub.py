@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ _STREAMS = {"the inbox": "inbox"}
 
 # A look at whether the hub was closed, for a producer that waits for a slow consumer.
 _PATIENCE = 1.0
+# Seconds after which a full queue counts as one that nobody reads.
+_UNREAD = 10.0
 
 
 @attrs.define(eq=False)
@@ -48,6 +51,14 @@ class Consumer:
     """Names of instances; None for all."""
     lifecycle: frozenset[str] = frozenset()
     """Names of lifecycle events that are wanted beside all events of the wire."""
+
+    given_up_at: int | None = None
+    """How many events had been taken when the wait for room was given up; None: it never was."""
+
+    @property
+    def taken(self) -> int:
+        """Return how many events were taken out of the queue."""
+        return self.queue.accepted - len(self.queue)
 
     def wants(self, name: str) -> bool:
         """Return whether events named *name* are consumed."""
@@ -182,14 +193,30 @@ class Hub:
                 consumer.queue.put(event, size)
 
     def deliver_patiently(self, event: Event, size: int) -> bool:
-        """Deliver *event* as soon as there is room for it; return False once this is closed."""
+        """
+        Deliver *event* as soon as there is room for it; return False once this is closed.
+
+        A full queue that nobody reads is not waited for: one that was forgotten, such as the
+        inbox of a client that has callbacks, must not hold the others up.
+        """
         for consumer in self._consumers_of(event.type):
             if consumer.accepts(event):
-                while not consumer.queue.wait_for_room(size, _PATIENCE):
-                    if self._is_closed:
-                        return False
+                self._wait_for_room(consumer, size)
+                if self._is_closed:
+                    return False
                 consumer.queue.put(event, size)
         return not self._is_closed
+
+    def _wait_for_room(self, consumer: Consumer, size: int) -> None:
+        taken, since = consumer.taken, time.monotonic()
+        if taken == consumer.given_up_at:
+            return
+        while not consumer.queue.wait_for_room(size, _PATIENCE) and not self._is_closed:
+            if consumer.taken != taken:
+                taken, since = consumer.taken, time.monotonic()
+            elif time.monotonic() - since > _UNREAD:
+                consumer.given_up_at = taken
+                return
 
     def close(self, error: Exception | None = None) -> None:
         """End every queue; consumers read what is left, then get *error*."""

@@ -189,7 +189,15 @@ NOW = time.time()
         ((), None, {"a": NOW - 50, "b": NOW - 60}, (NOW - 100, {"*": NOW - 60})),
         ((), None, {"*": NOW - 10, "b": NOW - 60}, (NOW - 100, {"*": NOW - 10})),
     ],
-    ids=["known", "killed at once", "since is known", "since is older", "from all", "to all", "all"],
+    ids=[
+        "known",
+        "killed at once",
+        "since is known",
+        "since is older",
+        "from all",
+        "to all",
+        "all",
+    ],
 )
 def test_where_a_run_goes_on(
     names: tuple[str, ...],

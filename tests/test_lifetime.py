@@ -29,6 +29,9 @@ from tests.core_tools import (
 from tests.helpers import in_thread, wait_until
 
 
+KEY = "key-of-the-tests-0001"
+
+
 # Closing at every moment of a sound life
 
 
@@ -65,6 +68,18 @@ def test_close_while_a_namespace_is_pending() -> None:
         assert client.namespaces == {"/": NamespaceState.JOINED, "/sales": NamespaceState.PENDING}
 
         assert_closes(client)
+
+
+def test_close_while_the_settings_are_being_made() -> None:
+    """Closing cuts the REST calls with which configure=True switches events on."""
+    with FakeEvolutionServer(instances=("sales",), api_key=KEY, rest_delay=60) as server:
+        client = make_client(server.url, api_key=KEY, configure=True)
+        connecting = in_thread(client.connect)
+        wait_until(lambda: server.requests)
+
+        assert_closes(client)
+        with pytest.raises(ClientClosed, match="the client is closed"):
+            connecting.result(PROMPT)
 
 
 def test_close_while_a_join_is_unanswered(server: FakeEvolutionServer) -> None:

@@ -18,7 +18,7 @@ from evolution_ws.testing import FakeEvolutionServer, build
 
 from .helpers import wait_until
 from .html_tools import HOSTILE, Page
-from .kernel_tools import Kernel
+from .kernel_tools import Kernel, quiet
 from .samples import NAMES, load_event
 
 
@@ -228,7 +228,7 @@ def test_restarted_cell_leaves_no_second_listener(
 ) -> None:
     """A cell that runs again, and was interrupted if need be, has one listener, then none."""
     for _ in range(3):
-        kernel.run(cell, len if is_endless else None)
+        kernel.run(cell, quiet() if is_endless else None)
         wait_until(lambda: len(notebook_server.clients) <= 1)
     kernel.run("client = None")
 
@@ -248,7 +248,7 @@ def test_without_the_extension(
 ) -> None:
     """The usual cells leave no second listener without the extension either."""
     for _ in range(3):
-        plain_kernel.run(cell, len if is_endless else None)
+        plain_kernel.run(cell, quiet() if is_endless else None)
         wait_until(listeners(notebook_server, 1))
     plain_kernel.run("client = None")
 
@@ -261,7 +261,7 @@ def test_interrupted_client_is_usable(kernel: Kernel, notebook_server: FakeEvolu
     wait_until(listeners(notebook_server, 1))
     (first,) = notebook_server.clients
     for number in range(3):
-        (_, error) = kernel.run("print(0)\nfor event in client.events(): pass", len)
+        (_, error) = kernel.run("print(0)\nfor event in client.events(): pass", quiet())
         notebook_server.emit("messages.upsert", {"seq": number})
 
         assert error["ename"] == "KeyboardInterrupt"
@@ -304,7 +304,7 @@ def test_live_updates(kernel: Kernel, notebook_server: FakeEvolutionServer) -> N
             )
         return len(sent) > 0 and "text 4." in outputs[-1]["data"]["text/html"]
 
-    outputs = kernel.run("notebook.live(client, interval=0.05)", until)
+    outputs = kernel.run("notebook.live(client, interval=0.3)", quiet(until))
     waiting = kernel.value("client.stats.queue_events")
     kernel.run("client.close()")
 
