@@ -1,122 +1,26 @@
 """
-One connection to the server, kept alive by a thread of its own.
+One connection to the server, as other threads see it: they start it, send over it and close it.
 
-The supervisor is the only thread that connects, emits, joins, leaves and
-closes. Others hand it commands; the thread that reads the socket only notes
-what came and notifies it.
+The work is done by the supervisor's thread.
 """
 
 from __future__ import annotations
 
-import logging
-import queue
 import threading
-import time
-from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
 
 from ._acks import Acknowledgements
-from ._address import Address
-from ._backfill import Backfill
-from ._credentials import Credentials
 from ._engine import Session
 from ._explain import explain
-from ._holding import EVERY_INSTANCE
-from ._intake import Intake
-from ._joins import Joins
-from ._notices import Notices
-from ._packets import PacketReader
-from ._progress import Progress
-from .config import ClientConfig
-from .exceptions import (
-    AuthenticationError,
-    ConfigError,
-    ConnectionLost,
-    EvolutionError,
-    WebsocketDisabledError,
-)
-from .lifecycle import LifecycleEvent
+from ._supervisor import GRACE, Supervisor, nothing
+from .exceptions import EvolutionError
 from .state import ConnectionState
 
 
-_log = logging.getLogger("evolution_ws")
-
 _S = ConnectionState
 
-# The supervisor looks after its threads this often; everything else wakes it.
-_TICK = 1.0
-# Longest time in which emits are still written when the client is closed.
-_FLUSH = 2.0
-# What a server gets to answer the farewell: a dead one never does.
-_GRACE = 1.0
-# A connection that lived this long was a good one: the backoff starts over.
-_STABLE = 5.0
-# A drop is usually a restart or a hiccup: look soon, and only then back off.
-_QUICK = 0.2
 
-
-class Connection(Progress):
-    """Connects, reconnects, joins namespaces and sends, until it is closed."""
-
-    def __init__(
-        self,
-        address: Address,
-        config: ClientConfig,
-        credentials: Credentials,
-        intake: Intake,
-        backfill: Backfill,
-        notify: Callable[[LifecycleEvent], object],
-        on_end: Callable[[EvolutionError | None], object],
-        prepare: Callable[[], object],
-        name: str,
-    ) -> None:
-        super().__init__()
-        self._address = address
-        self._config = config
-        self._credentials = credentials
-        self._intake = intake
-        self.backfill = backfill
-        self._notify = notify
-        self._on_end = on_end
-        self._prepare = prepare
-        self._name = name
-        self.joins = Joins(_namespaces(address, config), config.connect_timeout)
-        self.acks = Acknowledgements()
-        self.error: EvolutionError | None = None
-        """Why the last attempt failed; None after a success."""
-        self.failures = 0
-        """Attempts that failed so far."""
-        self.reconnects = 0
-        self.emits_lost = 0
-        self.was_forked = False
-        """Whether the client was in use when this process was forked off, and is not yet here."""
-        self._connections = 0
-        self._begin()
-
-    def _begin(self) -> None:
-        self.connected_since: datetime | None = None
-        self._starting = threading.Lock()
-        self._commands: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
-        self._watchers: list[queue.SimpleQueue[None]] = []
-        self._closing = False
-        self._abandoned: EvolutionError | None = None
-        self._failure: EvolutionError | None = None
-        self._session: Session | None = None
-        self._thread: threading.Thread | None = None
-        self._has_told = True  # of its end, the last supervisor; no other starts before
-
-    def after_fork(self) -> None:
-        """Become new in the child of a fork; not a byte goes over the parent's socket."""
-        session, was_used = self._session, not self.has_ended()
-        self._begin()
-        self.acks = Acknowledgements()
-        self.joins.reset()
-        if session is not None:
-            session.let_go()
-        if was_used:
-            self._state, self.was_forked = _S.NEW, True
-
-    # Any thread
+class Connection(Supervisor):
+    """The connection of one client. Every method may be called from any thread."""
 
     @property
     def state(self) -> ConnectionState:
@@ -132,23 +36,6 @@ class Connection(Progress):
         session = self._session
         return session if session is not None and self.state is _S.OPEN else None
 
-    def instances_in(self, namespace: str) -> list[str]:
-        """Return the instances whose events come over *namespace*, as far as that is known."""
-        if namespace != "/":
-            return [] if self._intake.follows_root else [namespace[1:]]
-        if self._address.instances is None:
-            return [EVERY_INSTANCE]
-        is_stream = self._intake.follows_root or self._config.global_events is True
-        return list(self._address.instances) if is_stream else []
-
-    def is_open_for(self, session: Session | None) -> bool:
-        """Return whether *session* is the present one and was opened completely."""
-        return self._state is _S.OPEN and session is self._session
-
-    def is_latest(self, session: Session | None) -> bool:
-        """Return whether *session* is the present one."""
-        return session is self._session
-
     def start(self) -> bool:
         """Start the supervisor unless it runs; return whether this call did."""
         with self._starting:
@@ -159,7 +46,7 @@ class Connection(Progress):
             self.backfill.started()
             self._move(_S.CONNECTING)
             self._thread = threading.Thread(
-                target=self._run, name=f"{self._name}-supervisor", daemon=True
+                target=self.run, name=f"{self._name}-supervisor", daemon=True
             )
             try:
                 self._thread.start()
@@ -169,14 +56,6 @@ class Connection(Progress):
                 self.error = explain(exc, str(self._address))
                 raise self.error from None
             return True
-
-    def has_ended(self) -> bool:
-        """Return whether nobody works on the connection, and everybody knows."""
-        return self._has_told and super().has_ended()
-
-    def submit(self, command: Callable[[], object]) -> None:
-        """Have the supervisor run *command*."""
-        self._commands.put(command)
 
     def send(self, session: Session, frames: list[str | bytes]) -> None:
         """Have the supervisor send the frames of one packet over *session*."""
@@ -192,7 +71,7 @@ class Connection(Progress):
     def request_close(self) -> None:
         """Ask for the end. Never blocks, never raises; legal in signal handlers and finalizers."""
         self._closing = True
-        self._commands.put(_nothing)
+        self._commands.put(nothing)
         session = self._session
         if session is not None and self._state is _S.CONNECTING:
             session.abort()
@@ -201,7 +80,7 @@ class Connection(Progress):
         """Give connecting up because of *error*; the client can be connected again later."""
         self._abandoned = error
         self.request_close()
-        self.wait_until(self.has_ended, _GRACE * 3)
+        self.wait_until(self.has_ended, GRACE * 3)
 
     def fail(self, error: EvolutionError) -> None:
         """End for good because of *error*, which consumers get. Never blocks."""
@@ -220,232 +99,16 @@ class Connection(Progress):
             return self.has_ended()
         done = self.wait_until(self.has_ended, timeout)
         if done:
-            thread.join(_GRACE)  # its last instructions
+            thread.join(GRACE)  # its last instructions
         return done
 
-    # The supervisor
-
-    def _run(self) -> None:
-        error: EvolutionError | None = None
-        try:
-            error = self._supervise() or self._failure
-        except Exception as exc:  # a bug; it must not look like silence
-            _log.exception("the supervisor of %s failed", self._address)
-            error = explain(exc, str(self._address))
-        self._end(error)
-
-    def _end(self, error: EvolutionError | None) -> None:
-        self.acks.fail(ConnectionLost("the connection ended before the server answered"))
-        self.connected_since = None
-        if error is None and self._abandoned is None:
-            self._move(_S.CLOSING)
-            self._move(_S.CLOSED)
-            _log.info("closed the connection to %s", self._address)
-        else:
-            error = self.error = error or self._abandoned
-            self._move(_S.FAILED)
-            if self._abandoned is None:
-                _log.error("%s; not trying again", self.error)
-        try:
-            self._on_end(error)
-        finally:
-            self._has_told = True
-            self.announce()
-
-    def _supervise(self) -> EvolutionError | None:
-        """Connect again and again; return why that has no point any more, None when closed."""
-        delays, attempt = self._config.backoff.delays(), 0
-        while not self._closing:
-            attempt += 1
-            self._move(_S.CONNECTING)
-            error, lived = self._attempt()
-            if self._closing:
-                break
-            if lived > _STABLE:
-                delays, attempt = self._config.backoff.delays(), 0
-            if error is None:
-                delay = _QUICK if lived > _STABLE else next(delays, None)
-                error = ConnectionLost(f"the connection to {self._address} drops again and again")
-            else:
-                delay = None if self._is_final(error) else next(delays, None)
-                self._report(error, attempt, delay)
-            if delay is None:
-                return self._last_word(error, attempt)
-            self._move(_S.BACKOFF)
-            self._pause(delay)
-        return None
-
-    def _attempt(self) -> tuple[EvolutionError | None, float]:
-        """Connect and serve; return why it failed, or None and how long it lived in seconds."""
-        key: str | None = None
-        session: Session | None = None
-        try:
-            key = self._credentials.fresh()
-            session = self._session = self._new_session(key)
-            if self._closing:
-                return None, 0.0
-            if not self._connections:
-                self._prepare()
-            self._open(session)
-        except Exception as exc:
-            if session is not None:
-                session.close(0, _GRACE)
-            self.backfill.not_opened()
-            return explain(exc, str(self._address), key), 0.0
-        started = time.monotonic()
-        self._opened()
-        reason = self._serve(session)
-        self._closed(session, reason)
-        return None, time.monotonic() - started
-
-    def _new_session(self, key: str | None) -> Session:
-        headers = dict(self._config.headers)
-        if key:
-            headers["apikey"] = key
-        notices = Notices(self)
-        session = Session(
-            url=self._address.origin,
-            path=self._address.socketio_path,
-            headers=headers,
-            config=self._config,
-            reader=PacketReader(self._intake, notices, self._config.max_event_bytes),
-            thread_prefix=self._name,
-            on_end=lambda: self._commands.put(_nothing),
-            tls_context=self._credentials.tls_context(self._address.origin),
-        )
-        notices.session = session
-        return session
-
-    def _open(self, session: Session) -> None:
+    def after_fork(self) -> None:
+        """Become new in the child of a fork; not a byte goes over the parent's socket."""
+        session, was_used = self._session, not self.has_ended()
+        self._begin()
+        self.acks = Acknowledgements()
         self.joins.reset()
-        self._intake.begin_session()
-        self.backfill.before_open(self._is_first_attempt())
-        now = time.monotonic()
-        names = self.joins.due(now)
-        for name in names:
-            self.joins.asked(name, now)
-        session.open(names)
-        while not self.joins.is_settled():
-            if session.is_over:
-                raise ConnectionLost(
-                    f"{self._address} closed the connection before any namespace was joined"
-                )
-            left = session.deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("no answer to the join")
-            self._run_command(min(left, _TICK))
-            if self._closing:
-                return
-
-    def _opened(self) -> None:
-        self.error = None
-        self.backfill.opened(self._joined_instances(), self._is_first_attempt())
-        self.connected_since = datetime.now(timezone.utc)
-        self._connections += 1
-        self.reconnects = self._connections - 1
-        if not self._closing:
-            self._move(_S.OPEN)
-            _log.info("connected to %s", self._address)
-            self._notify(LifecycleEvent(type="connect"))
-        self.announce()
-
-    def _is_first_attempt(self) -> bool:
-        return not self._connections and not self.failures
-
-    def _joined_instances(self) -> list[str]:
-        if self._address.instances is None:
-            return [EVERY_INSTANCE]
-        return [name for name in self._address.instances if self.joins.is_joined("/" + name)]
-
-    def _serve(self, session: Session) -> str:
-        """Look after *session* until it ends; return the reason."""
-        while not self._closing:
-            if session.is_over:
-                return "the server closed the connection, or it broke"
-            now = time.monotonic()
-            if self._config.global_events is False:
-                self._tend_root(session, now)
-            for name in self.joins.due(now):
-                self.joins.asked(name, now)
-                session.join(name)
-            late = self.joins.overdue(now)
-            if late is not None:
-                return f"the server did not answer the join of {late}"
-            due = self.joins.next_due()
-            wait = _TICK if due is None else max(0.0, min(_TICK, due - now))
-            if not self._run_command(wait) and not session.is_healthy():
-                return "a thread of the connection died"
-        return "closed by this client"
-
-    def _tend_root(self, session: Session, now: float) -> None:
-        """Be in ``/`` only as long as it has to hold the connection for a pending namespace."""
-        is_needed = not all(self.joins.is_joined(name) for name in self._address.namespaces)
-        if self.joins.is_joined("/") and not is_needed:
-            session.leave("/")
-            self.joins.left("/", now, again=False)
-        elif is_needed and self.joins.is_dormant("/"):
-            self.joins.left("/", now)
-
-    def _closed(self, session: Session, reason: str) -> None:
-        if session.oversized:
-            reason = "the server sent an event larger than max_event_bytes"
-        if self._closing:
-            while self._run_command(0):  # emits that came before the end
-                pass
-        session.close(_FLUSH if self._closing else 0, _GRACE)
-        self.connected_since = None
-        self.acks.fail(ConnectionLost("the connection dropped before the server answered"))
-        if not self._closing:
-            _log.warning("lost the connection to %s: %s", self._address, reason)
-        self.backfill.session_ended(session.complete_until, self._intake.follows_root)
-        self._notify(LifecycleEvent(type="disconnect", reason=reason))
-        self.announce()
-
-    def _is_final(self, error: EvolutionError) -> bool:
-        if isinstance(error, (AuthenticationError, ConfigError)):
-            return not self._credentials.has_changed()
-        return isinstance(error, WebsocketDisabledError) and not self._connections
-
-    def _report(self, error: EvolutionError, attempt: int, delay: float | None) -> None:
-        self.error = error
-        self.failures += 1
-        if delay is not None:
-            _log.warning("%s (attempt %d, next in %.1f s)", error, attempt, delay)
-        self._notify(
-            LifecycleEvent(type="connect_error", error=error, attempt=attempt, delay=delay)
-        )
-        self.announce()
-
-    def _last_word(self, error: EvolutionError, attempt: int) -> EvolutionError:
-        if self._is_final(error) or not self._connections:
-            return error
-        return ConnectionLost(f"gave up after {attempt} attempts: {error}")
-
-    def _pause(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while not self._closing:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return
-            self._run_command(left)
-
-    def _run_command(self, timeout: float) -> bool:
-        """Run one command; return False when none came within *timeout* seconds."""
-        try:
-            command = (
-                self._commands.get(timeout=timeout) if timeout else self._commands.get_nowait()
-            )
-        except queue.Empty:
-            return False
-        command()
-        return True
-
-
-def _namespaces(address: Address, config: ClientConfig) -> Iterator[str]:
-    yield "/"
-    if config.global_events is not True:
-        yield from address.namespaces
-
-
-def _nothing() -> None:
-    """Wake the supervisor."""
+        if session is not None:
+            session.let_go()
+        if was_used:
+            self._state, self.was_forked = _S.NEW, True

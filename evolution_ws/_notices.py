@@ -12,8 +12,8 @@ from ._redaction import printable
 
 
 if TYPE_CHECKING:
-    from ._connection import Connection
     from ._engine import Session
+    from ._supervisor import Supervisor
 
 
 _log = logging.getLogger("evolution_ws")
@@ -27,7 +27,7 @@ class Notices:
     leave a note; the supervisor acts on it.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Supervisor) -> None:
         self._connection = connection
         self.session: Session | None = None
 
