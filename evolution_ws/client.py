@@ -214,6 +214,11 @@ class Client(Receiver):
         return self._core.connection.session is not None
 
     @property
+    def config(self) -> ClientConfig:
+        """The settings, with all defaults filled in."""
+        return self._core.config
+
+    @property
     def instances(self) -> tuple[str, ...] | None:
         """Names of the instances that this client listens to; None for every instance."""
         return self._core.address.instances

@@ -67,7 +67,8 @@ def run(args: Arguments) -> int:
         from ..integrations.celery import run_forwarder
     except ImportError as exc:
         raise ConfigError(str(exc)) from None
-    options = {} if args.durable is None else {"durable": args.durable}
+    # An event is done when the broker has it, and not when the loop goes on.
+    options = {"auto_ack": False} | ({} if args.durable is None else {"durable": args.durable})
     run_forwarder(
         args.app,
         target_of(args).client(**options),
