@@ -6,9 +6,11 @@ The events of Evolution API, in order, for Python code that blocks.
 * :mod:`evolution_ws.config`: what can be set;
 * :mod:`evolution_ws.exceptions`: what can go wrong;
 * :mod:`evolution_ws.rest`: the REST companion;
-* :mod:`evolution_ws.testing`: a real server for your own tests.
+* :mod:`evolution_ws.testing`: a real server for your own tests;
+* :mod:`evolution_ws.integrations`: Django, Flask, Celery and gunicorn;
+* :mod:`evolution_ws.notebook`, :mod:`evolution_ws.metrics`: notebooks and Prometheus.
 
-All public names of these modules but the last can be imported from here. Their
+All public names of these modules but the last four can be imported from here. Their
 module is loaded when a name of it is first used, so that a program that imports
 this package and connects later, or never, pays for that then.
 """

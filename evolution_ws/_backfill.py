@@ -20,6 +20,7 @@ import attrs
 from ._history import HistoryReader, event_of
 from ._holding import EVERY_INSTANCE, Holding
 from ._seen import SeenMessages
+from ._windows import Windows
 from .events import Event
 from .exceptions import ApiError, ClientClosed, EvolutionError
 from .lifecycle import LifecycleEvent
@@ -81,10 +82,7 @@ class Backfill:
         notify: Callable[[LifecycleEvent], object],
         name: str,
     ) -> None:
-        self._names = instances or (EVERY_INSTANCE,)
-        self._since = since
-        self._catches_up = since is not None
-        """Whether something may have been missed before the first connection."""
+        self.windows = Windows(instances or (EVERY_INSTANCE,), since)
         self._make_api = api
         self._seen = seen
         self._holding = holding
@@ -92,11 +90,6 @@ class Backfill:
         self._deliver = deliver
         self._notify = notify
         self._name = f"{name}-backfill"
-        self._covered: dict[str, float] = {}
-        """Up to when each instance is complete, as Unix time of this machine's clock."""
-        self._live: set[str] = set()
-        self._owed: set[str] = set()
-        """Instances with a window that is not filled yet; it begins where they are covered."""
         self._expected: set[str] = set()
         """Instances whose events are held for a window that is about to be scheduled."""
         self._history = HistoryReader()
@@ -113,65 +106,41 @@ class Backfill:
     def after_fork(self) -> None:
         """Forget the parent's gaps: in this process nothing was missed yet."""
         self._begin()
-        self._covered, self._live, self._owed, self._expected = {}, set(), set(), set()
+        self.windows.after_fork()
+        self._expected = set()
 
     def resume(self, covered: Mapping[str, float], origin: float) -> None:
-        """
-        Go on where an earlier run ended; to be called before :meth:`started`.
+        """Go on where an earlier run ended; see :meth:`.Windows.resume`."""
+        self.windows.resume(covered, origin)
 
-        A *since* before everything that was ever covered counts more than that.
-
-        Args:
-            covered:
-                Unix time up to which nothing was missed, by instance.
-            origin:
-                Unix time before which nothing was wanted.
-        """
-        if self._since is not None and self._since < origin:
-            return
-        now = time.time()
-        # Without any, the run before ended as soon as it had begun.
-        covered = covered or dict.fromkeys(self._names, origin)
-        rest = min(covered.values()) if EVERY_INSTANCE in self._names else now
-        # An instance that is new here has missed nothing; a clock that was wrong covers nothing.
-        self._covered = {
-            name: min(now, covered.get(name, covered.get(EVERY_INSTANCE, rest)))
-            for name in self._names
-        }
-        self._history.origin = origin
-        self._catches_up = True
-
-    def coverage(self, last_seen: float | None, is_global: bool) -> tuple[float, dict[str, float]]:
+    def coverage(self, until: float | None, is_global: bool) -> tuple[float, dict[str, float]]:
         """
         Return the time before which nothing is wanted, and up to when nothing is missing.
 
         Args:
-            last_seen:
-                Unix time at which the connection was last heard of; None while there is none.
+            until:
+                Up to when all events of the present connection have arrived; None: there is none.
+            is_global:
+                Whether that connection brings the events of all instances.
 
         Threads:
             Any.
         """
-        covered = dict(self._covered)
-        if last_seen is not None and not self._holding:
-            for name in self._names if is_global else tuple(self._live):
-                if name not in self._owed:
-                    covered[name] = max(covered.get(name, 0.0), last_seen)
-        return self._history.origin, covered
+        # What is held is not delivered yet, and lost if the process is killed.
+        present = None if self._holding else until
+        return self.windows.origin, self.windows.snapshot(present, is_global)
 
     # Called by the supervisor
 
     def started(self) -> None:
         """Note that the client wants events from now on, or from *since* on."""
-        if not self._covered:
-            origin = time.time() if self._since is None else self._since
-            self._history.origin = origin
-            self._covered = dict.fromkeys(self._names, origin)
+        self.windows.start()
+        self._history.origin = self.windows.origin
 
     def before_open(self, is_first: bool) -> None:
         """Hold what will arrive, where something older may have to come first."""
-        if self._has_use() and (self._catches_up or not is_first):
-            self._hold(self._names)
+        if self._has_use() and (self.windows.catches_up or not is_first):
+            self._hold(self.windows.names)
 
     def not_opened(self) -> None:
         """Note that the attempt failed; it may have brought events before that."""
@@ -192,11 +161,11 @@ class Backfill:
                 Whether it is the first attempt, before which nothing can have been missed.
         """
         now = time.time()
-        self._live.update(joined)
-        if is_first and not self._catches_up:
-            self._covered = dict.fromkeys(self._names, now)
+        self.windows.live(joined)
+        if is_first and not self.windows.catches_up:
+            self.windows.begin(now)
             return
-        for name in self._names:
+        for name in self.windows.names:
             self._schedule(name, now)
 
     def hold_late(self, instances: Iterable[str]) -> None:
@@ -215,7 +184,7 @@ class Backfill:
     def joined_late(self, instance: str) -> None:
         """Note that an instance is joined that was pending when the connection opened."""
         self._schedule(instance, time.time())
-        self._live.add(instance)
+        self.windows.live([instance])
 
     def left(self, instance: str, from_root: bool) -> None:
         """
@@ -226,20 +195,11 @@ class Backfill:
                 Whether that is ``/``, which brought the instance's events without a join of
                 its own.
         """
-        if from_root or instance in self._live:
-            self._live.discard(instance)
-            self._cover(instance, time.time())
+        self.windows.left(instance, from_root)
 
     def session_ended(self, until: float, is_global: bool) -> None:
         """Note the end of the connection, all of whose events up to *until* have arrived."""
-        for name in self._names if is_global else self._live:
-            self._cover(name, until)
-        self._live.clear()
-
-    def _cover(self, name: str, until: float) -> None:
-        # What came live is of no help to a window that is still to be filled.
-        if name not in self._owed:
-            self._covered[name] = max(self._covered.get(name, 0.0), until)
+        self.windows.ended(until, is_global)
 
     def stop(self) -> None:
         """End the thread soon, whatever it does."""
@@ -261,23 +221,21 @@ class Backfill:
         return True
 
     def _schedule(self, name: str, now: float) -> None:
-        start = self._covered.get(name, now)
         if not self._has_use():
             why = ApiError(
                 0, ("messages are not fetched: no api key, no consumer, or backfill=False",)
             )
-            self._report(_Job(name, start, 0, 0), now, why)
-            self._covered[name] = now
-            self._owed.discard(name)
+            self._report(_Job(name, self.windows.owe(name, now), 0, 0), now, why)
+            self.windows.settle(name, now)
             self._let_go(name)
             return
-        self._owed.add(name)
         with self._changing:
             self._expected.discard(name)
             if self._stopped:
                 return
             # A job that waits already begins at the same time or earlier, and ends when it runs.
             clock = time.monotonic()
+            start = self.windows.owe(name, now)
             self._jobs[name] = _Job(name, start, clock + _SETTLE, clock + _LONGEST_HOLD)
             self._changing.notify_all()
             self._start_thread()
@@ -360,8 +318,7 @@ class Backfill:
             if self._jobs.get(job.instance) is job:
                 del self._jobs[job.instance]
                 if error is None:  # otherwise the next gap tries this window again
-                    self._covered[job.instance] = end
-                    self._owed.discard(job.instance)
+                    self.windows.settle(job.instance, end)
         self._report(job, end, error)
         # An event that waits for the next window must not come before that one is filled.
         if job.instance not in self._jobs and job.instance not in self._expected:

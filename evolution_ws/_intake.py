@@ -23,6 +23,9 @@ _log = logging.getLogger("evolution_ws")
 # v1.8 sends the second copy right after the first; a few hundred frames are plenty.
 _REMEMBERED = 256
 
+# Name of the event of a message that was sent over the server's API.
+_SENT = "send.message"
+
 
 class Intake:
     """Filters and counts the events of one client."""
@@ -80,8 +83,18 @@ class Intake:
             return False
         if not self._is_wanted(name, instance):
             self.filtered += 1
-            return False
+            return self._has_to_know(name, instance)
         return True
+
+    def _has_to_know(self, name: str, instance: str | None) -> bool:
+        """Return whether an event that nobody wants must not come back out of the history."""
+        # The server's history tells what was sent over its API no more apart from what came in,
+        # and a bot that got its own answers as messages would answer itself.
+        return (
+            name == _SENT
+            and self._seen is not None
+            and self._is_wanted("messages.upsert", instance)
+        )
 
     def on_event(self, namespace: str, name: str, payload: Any, size: int, mark: int) -> None:
         """Deliver an event that passed :meth:`wants`."""

@@ -45,10 +45,12 @@ def dumps(value: Any, **_: Any) -> str:
     try:
         # The standard library alone: what can be sent must not depend on what is installed, and
         # orjson makes null of NaN and texts of dates.
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text = _encode(value)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     # Half of a surrogate pair has no UTF-8, and would break the connection: it goes as an escape.
+    if text.isascii():
+        return text
     return _LONE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
@@ -58,5 +60,6 @@ def _refuse(constant: str) -> NoReturn:
 
 _LONE = re.compile("[\ud800-\udfff]")
 
-# Made once: json.loads() makes a decoder at each call that has options.
+# Made once: json.loads() and json.dumps() make one at each call that has options.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _decode = json.JSONDecoder(parse_constant=_refuse).decode

@@ -45,6 +45,8 @@ _S = ConnectionState
 
 # The supervisor looks after its threads this often; everything else wakes it.
 _TICK = 1.0
+# Commands that are run before it looks after the connection again.
+_BATCH = 200
 # Longest time in which emits are still written when the client is closed.
 _FLUSH = 2.0
 # What a server gets to answer the farewell: a dead one never does.
@@ -215,7 +217,7 @@ class Supervisor(Progress):
             left = session.deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError("no answer to the join")
-            self._run_command(min(left, _TICK))
+            self._run_commands(min(left, _TICK))
             if self._closing:
                 return
 
@@ -255,7 +257,7 @@ class Supervisor(Progress):
                 return f"the server did not answer the join of {late}"
             due = self.joins.next_due()
             wait = _TICK if due is None else max(0.0, min(_TICK, due - now))
-            if not self._run_command(wait) and not session.is_healthy():
+            if not self._run_commands(wait) and not session.is_healthy():
                 return "a thread of the connection died"
         return "closed by this client"
 
@@ -272,7 +274,7 @@ class Supervisor(Progress):
         if session.oversized:
             reason = "the server sent an event larger than max_event_bytes"
         if self._closing:
-            while self._run_command(0):  # emits that came before the end
+            while self._run_commands(0):  # emits that came before the end
                 pass
         session.close(_FLUSH if self._closing else 0, GRACE)
         self.connected_since = None
@@ -309,17 +311,20 @@ class Supervisor(Progress):
             left = deadline - time.monotonic()
             if left <= 0:
                 return
-            self._run_command(left)
+            self._run_commands(left)
 
-    def _run_command(self, timeout: float) -> bool:
-        """Run one command; return False when none came within *timeout* seconds."""
+    def _run_commands(self, timeout: float) -> bool:
+        """Run what waits; return False when nothing came within *timeout* seconds."""
+        commands, ran = self._commands, False
         try:
-            command = (
-                self._commands.get(timeout=timeout) if timeout else self._commands.get_nowait()
-            )
+            command = commands.get(timeout=timeout) if timeout else commands.get_nowait()
+            ran = True
+            command()
+            # A flood of emits must not keep the supervisor from everything else.
+            for _ in range(_BATCH):
+                commands.get_nowait()()
         except queue.Empty:
-            return False
-        command()
+            return ran
         return True
 
     def has_ended(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from typing import Any
 
 from evolution_ws import Client
@@ -67,3 +68,17 @@ def descriptors(path: str) -> list[str]:
         except OSError:  # the one of the listing itself
             pass
     return sorted(link for link in links if link.startswith(path))
+
+
+def client_of(server: FakeEvolutionServer, path: str, **options: Any) -> Client:
+    """Return a connected client with a durable inbox."""
+    return make_client(server.url, durable=path, **options).connect()
+
+
+def expect(process: subprocess.Popen[str], line: str) -> None:
+    """Demand that *line* is the next one the process prints."""
+    assert process.stdout is not None
+    said = process.stdout.readline()
+    if said != line + "\n":
+        process.kill()
+        raise AssertionError(process.communicate()[1] or said)

@@ -23,8 +23,7 @@ def quiet(condition: Callable[[list[Message]], object] = len) -> Callable[[list[
     """
     Return a condition: *condition* holds, and nothing was put out for a moment.
 
-    An interrupt that meets the kernel while it writes makes it deaf now and then (seen with
-    ipykernel 7.3 on Python 3.10, and without this library).
+    So an interrupt meets the cell's own code, and not the kernel while it writes.
     """
     counted, since = 0, time.monotonic()
 

@@ -134,6 +134,8 @@ def for_server(source: str, server: FakeEvolutionServer) -> str:
     """Return *source* with this server's address and key in place of the invented ones."""
     source = source.replace("https://api.example.com", server.url)
     source = source.replace("wss://api.example.com", server.url.replace("http", "ws"))
+    # A port that is free, and nobody but this machine.
+    source = source.replace("start_http_server(9100)", "start_http_server(0, '127.0.0.1')")
     return source.replace("your-key", KEY)
 
 

@@ -16,6 +16,7 @@ from evolution_ws._queue import QueueClosed
 from evolution_ws._store import Store
 from evolution_ws.lifecycle import LifecycleEvent
 from tests.durable_tools import again, new
+from tests.helpers import CEILING, in_thread, wait_until
 
 
 def event(number: int, size: int = 0) -> Event:
@@ -184,6 +185,19 @@ def test_changes_of_the_connection_keep_their_place(rigs: list[Rig], path: Path)
     assert rig.on_disk == []
 
 
+def test_changes_of_the_connection_do_not_pile_up(
+    rigs: list[Rig], path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that comes and goes while nobody reads does not fill the memory."""
+    monkeypatch.setattr("evolution_ws._durable_stream._MOST_MARKS", 3)
+    rig = make(rigs, path, queue_size=2)
+    for _ in range(20):
+        rig.queue.put(LifecycleEvent(type="connect"), 100)
+    rig.step()
+
+    assert (len(rig.queue), rig.queue.dropped) == (5, 15)
+
+
 def test_messages_are_named_once_they_are_stored(rigs: list[Rig], path: Path) -> None:
     """Those in events that bring one, with the way they came."""
     rig = make(rigs, path)
@@ -244,6 +258,17 @@ def test_drop_oldest(rigs: list[Rig], path: Path) -> None:
     rig.step()
     assert rig.on_disk == []
     assert rig.episodes == [0, 6]
+
+
+def test_drop_oldest_reaches_the_disk(rigs: list[Rig], path: Path) -> None:
+    """When those in memory are not enough, the next ones go, which are on the disk only."""
+    rig = make(rigs, path, durable_bytes=10 * LENGTH, queue_size=2)
+    rig.put(*range(10, 20))
+    rig.put(*range(20, 25))
+
+    assert (rig.queue.dropped, rig.queue.behind, len(rig.queue)) == (5, 10, 10)
+    assert rig.rest() == new(*range(15, 25))
+    assert (rig.queue.stored, rig.queue.behind_bytes) == (0, 0)
 
 
 def test_drop_oldest_of_a_burst(rigs: list[Rig], path: Path) -> None:
@@ -355,8 +380,30 @@ def test_block_waits_for_the_disk_to_empty(rigs: list[Rig], path: Path) -> None:
     rig.put(12)
 
     assert not full
-    assert rig.rest() == new(11, 12)
+    rig.queue._most_pending = 1
+    rig.queue.put(event(13), 100)
+    assert not rig.queue.wait_for_room(LENGTH, 0)
+    rig.step()
+    assert rig.rest() == new(12, 13)
     assert rig.queue.wait_for_room(LENGTH, 0)
+
+
+def test_whoever_waits_for_room_is_woken(rigs: list[Rig], path: Path) -> None:
+    """As soon as an event is done, or the writer is gone."""
+    rig = make(rigs, path, durable_bytes=LENGTH)
+    rig.put(10)
+    item = rig.take()
+    waiting = in_thread(rig.queue.wait_for_room, LENGTH, CEILING)
+    wait_until(lambda: rig.queue._putters)
+    item.ack()
+    rig.step()
+    assert waiting.result() is True
+
+    rig.put(11)
+    waiting = in_thread(rig.queue.wait_for_room, LENGTH, CEILING)
+    wait_until(lambda: rig.queue._putters)
+    rig.queue.cut_off()
+    assert waiting.result() is True
 
 
 def test_closing_ends_the_waiting_for_room(rigs: list[Rig], path: Path) -> None:

@@ -214,6 +214,8 @@ def test_block_that_works(
         pytest.param("for event in client.events():\n    event.nothing", id="exception in a loop"),
         pytest.param("import warnings\nwarnings.warn('old')", id="warning"),
         pytest.param("raise SystemExit(3)", id="exit code"),
+        pytest.param("%load_ext evolution_ws.nothing", id="magic"),
+        pytest.param("%load_ext evolution_ws.notebook\n1 / 0", id="exception after magic"),
         pytest.param("def test_x(): assert False", id="test"),
         pytest.param(
             "print(1)\ntry:\n    client.wait_for('call')\nexcept KeyboardInterrupt:\n    1 / 0",
