@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import inspect
 import logging
 import threading
@@ -41,6 +42,17 @@ class _Registration:
     def wants(self, name: str) -> bool:
         """Return whether events named *name* are for this callback."""
         return name not in LIFECYCLE_TYPES if self.types is None else name in self.types
+
+
+class Outcome(enum.IntEnum):
+    """What became of an event; of several callbacks the greatest counts."""
+
+    NOBODY = 0
+    """No callback took it."""
+    DONE = 1
+    """All that took it returned."""
+    FAILED = 2
+    """One of them raised."""
 
 
 class Callbacks:
@@ -113,12 +125,15 @@ class Callbacks:
         """Return the lifecycle events that any callback wants."""
         return frozenset().union(*(r.types or () for r in self._registrations)) & LIFECYCLE_TYPES
 
-    def run(self, event: Delivered) -> None:
+    def run(self, event: Delivered) -> Outcome:
         """Call all callbacks for *event*, in the order of their registration; never raises."""
         registrations = self._by_type.get(event.type)
-        for registration in self._find(event.type) if registrations is None else registrations:
-            if registration.instances is None or concerns(event, registration.instances):
-                self._run_one(registration, event)
+        outcomes = [
+            self._run_one(registration, event)
+            for registration in (self._find(event.type) if registrations is None else registrations)
+            if registration.instances is None or concerns(event, registration.instances)
+        ]
+        return max(outcomes, default=Outcome.NOBODY)
 
     def _find(self, name: str) -> tuple[_Registration, ...]:
         index = self._by_type
@@ -127,11 +142,13 @@ class Callbacks:
             index[name] = found
         return found
 
-    def _run_one(self, registration: _Registration, event: Delivered) -> None:
+    def _run_one(self, registration: _Registration, event: Delivered) -> Outcome:
         try:
             with self._context():
-                if registration.predicate is None or registration.predicate(event):
-                    registration.call(event)
+                if registration.predicate is not None and not registration.predicate(event):
+                    return Outcome.NOBODY
+                registration.call(event)
+                return Outcome.DONE
         except SystemExit:
             self.errors += 1
             # It would end this thread alone, and with it all callbacks.
@@ -141,6 +158,7 @@ class Callbacks:
             # The traceback holds code and no values: neither key nor message text.
             _log.error("callback %s failed for %s", registration.name, event.type, exc_info=exc)
             self._hand_on(exc, event)
+        return Outcome.FAILED
 
     def _hand_on(self, exc: Exception, event: Delivered) -> None:
         if self._on_error is None:

@@ -19,7 +19,7 @@ from ._backfill import Backfill
 from ._callbacks import Callbacks
 from ._connection import Connection
 from ._credentials import Credentials
-from ._dispatch import Dispatcher, Failures, shard_of
+from ._dispatch import Dispatcher, shard_of
 from ._emitter import Emitter
 from ._holding import Holding
 from ._hub import Hub
@@ -61,11 +61,8 @@ class Core:
         name = f"evolution-ws-{next(_numbers)}"
         self.durable = self._new_durable(name) if config.durable else None
         self.hub = Hub(config, self.durable)
-        failures = Failures(config.on_error)
-        self.callbacks = Callbacks(config.callback_context, failures)
-        self.dispatcher = Dispatcher(
-            self.callbacks, self.hub, config.callback_workers, name, failures
-        )
+        self.callbacks = Callbacks(config.callback_context, config.on_error)
+        self.dispatcher = Dispatcher(self.callbacks, self.hub, config.callback_workers, name)
         self.credentials = Credentials(api_key or address.api_key, config)
         self.seen = SeenMessages()
         self.holding = Holding(self.hub.deliver, config.queue_bytes // 2)

@@ -6,12 +6,10 @@ import logging
 import threading
 import time
 import zlib
-from collections.abc import Callable
-from typing import Any
 
 import attrs
 
-from ._callbacks import Callbacks
+from ._callbacks import Callbacks, Outcome
 from ._hub import Consumer, Delivered, Hub
 from ._queue import QueueClosed
 from .exceptions import QueueOverflow
@@ -34,19 +32,6 @@ class _Shard(Consumer):
         return super().accepts(event)
 
 
-class Failures(threading.local):
-    """Notes, for each thread, whether a callback failed; stands before the user's *on_error*."""
-
-    def __init__(self, on_error: Callable[[Exception, Any], object] | None) -> None:
-        self._on_error = on_error
-        self.have_happened = False
-
-    def __call__(self, error: Exception, event: Any) -> None:
-        self.have_happened = True
-        if self._on_error is not None:
-            self._on_error(error, event)
-
-
 class Dispatcher:
     """
     Runs callbacks in order, off the threads of the connection.
@@ -61,10 +46,8 @@ class Dispatcher:
         hub: Hub,
         workers: int,
         name: str,
-        failures: Failures | None = None,
     ) -> None:
         self._callbacks = callbacks
-        self._failures = failures or Failures(None)
         self._hub = hub
         self._name = name
         self._starting = threading.Lock()
@@ -117,9 +100,9 @@ class Dispatcher:
                     _log.error("callbacks: %s", exc)
                     continue
                 event = hand.pop()
-                self._failures.have_happened = False
-                self._callbacks.run(event)
-                if self._hub.auto_ack and not self._failures.have_happened:
+                outcome = self._callbacks.run(event)
+                # What failed is delivered again after a restart; what nobody took never is.
+                if outcome is Outcome.NOBODY or (self._hub.auto_ack and outcome is Outcome.DONE):
                     event.ack()
         except QueueClosed:
             pass

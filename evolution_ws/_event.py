@@ -194,8 +194,8 @@ class Event:
         """
         Say that the event is done, so that it is not delivered again.
 
-        Only a client with a durable inbox and ``auto_ack=False`` waits for this;
-        otherwise, and when called again, it does nothing.
+        Counts for a client with a durable inbox, which with ``auto_ack=False`` goes by
+        nothing else; without one, and when called again, it does nothing.
         """
         if self._ack is not None:
             self._ack()

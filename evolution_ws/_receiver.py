@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, overload
@@ -233,4 +234,4 @@ class Receiver:
         # The callbacks of what arrived before the end may still run.
         self._core.close(self._core.config.close_timeout)
         if error is not None:
-            raise error
+            raise copy.copy(error)  # a raised one would hold this client for ever

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import weakref
 from collections.abc import Callable, Mapping
@@ -143,7 +144,7 @@ class Client(Receiver):
         if connection.state in (ConnectionState.CLOSED, ConnectionState.CLOSING):
             return ClientClosed("the client is closed; make a new one")
         if connection.error is not None:
-            return connection.error
+            return copy.copy(connection.error)  # a raised one would hold this client for ever
         return TimeoutError(
             f"no connection to {self._core.address} within {timeout or 0:g} seconds"
         )

@@ -82,9 +82,9 @@ class Stats:
     emits_lost: int = 0
     """Events that were accepted by emit() and met a connection that was gone."""
     queue_events: int = 0
-    """Events that wait, over all queues."""
+    """Events that wait, over all queues, those on the disk of a durable inbox included."""
     queue_bytes: int = 0
-    """Memory that they take, estimated."""
+    """Bytes that they take, in memory (estimated) and on disk."""
     connected_since: datetime | None = None
     """Start of the present connection, in UTC; None while there is none."""
     last_event_at: datetime | None = None

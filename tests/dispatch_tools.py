@@ -9,7 +9,7 @@ import attrs
 
 from evolution_ws import ClientConfig, Event
 from evolution_ws._callbacks import Callbacks
-from evolution_ws._dispatch import Dispatcher, Failures
+from evolution_ws._dispatch import Dispatcher
 from evolution_ws._hub import Hub
 
 
@@ -34,9 +34,9 @@ class Parts:
 
 def make_parts(workers: int = 1, inbox: Any = None, **options: Any) -> Parts:
     """Return a dispatcher of a client with these settings."""
-    config, failures = ClientConfig(**options), Failures(None)
-    callbacks, hub = Callbacks(on_error=failures), Hub(config, inbox)
-    dispatcher = Dispatcher(callbacks, hub, workers, "evolution-ws-t", failures)
+    config = ClientConfig(**options)
+    callbacks, hub = Callbacks(), Hub(config, inbox)
+    dispatcher = Dispatcher(callbacks, hub, workers, "evolution-ws-t")
     return Parts(callbacks, hub, dispatcher)
 
 

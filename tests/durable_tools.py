@@ -7,7 +7,7 @@ import subprocess
 from typing import Any
 
 from evolution_ws import Client
-from evolution_ws._store_state import inspect
+from evolution_ws.inbox import inspect
 from evolution_ws.testing import FakeEvolutionServer
 from tests.core_tools import make_client
 from tests.helpers import wait_until

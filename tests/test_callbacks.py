@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from evolution_ws import ConfigError, Event, LifecycleEvent
-from evolution_ws._callbacks import Callbacks
+from evolution_ws._callbacks import Callbacks, Outcome
 
 
 CALL, CHAT = Event("call", "sales", {"n": 1}), Event("chats.set", "support")
@@ -338,3 +338,28 @@ def test_after_a_fork_callbacks_stay_registered() -> None:
     callbacks.run(CALL)
 
     assert got == [CALL, CALL]
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "expected"),
+    [
+        pytest.param([], Outcome.NOBODY, id="none"),
+        pytest.param([(True, False)], Outcome.NOBODY, id="not taken"),
+        pytest.param([(True, False), (False, True)], Outcome.DONE, id="one taken"),
+        pytest.param([(False, True), (True, True)], Outcome.FAILED, id="one failed"),
+    ],
+)
+def test_run_tells_what_became_of_the_event(
+    callbacks: list[tuple[bool, bool]], expected: Outcome
+) -> None:
+    """Nobody took it, all returned, or one of them raised."""
+    registry = Callbacks()
+    for fails, takes in callbacks:
+        registry.add(
+            None,
+            (lambda event: 1 / 0) if fails else (lambda event: None),
+            None,
+            lambda event, takes=takes: takes,
+        )
+
+    assert expected is registry.run(Event("call", "sales"))

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from evolution_ws import Event, Overflow
-from evolution_ws._dispatch import Failures
 from evolution_ws._queue import EventQueue
 
 from .dispatch_tools import Parts, message
-from .helpers import MS, Gate, in_thread, wait_until
+from .helpers import MS, Gate, wait_until
 
 
 class Inbox:
@@ -79,20 +78,6 @@ def test_events_are_not_done_by_themselves(
     parts.end()
 
     assert done == []
-
-
-def test_the_failures_of_a_thread_are_its_own() -> None:
-    """They are handed on to the user's function."""
-    handed: list[Any] = []
-    failures = Failures(lambda *args: handed.append(args))
-    error = KeyError("why")
-
-    in_thread(failures, error, "event").result()
-    before = failures.have_happened
-    failures(error, "other")
-
-    assert (before, failures.have_happened) == (False, True)
-    assert handed == [(error, "event"), (error, "other")]
 
 
 def test_is_working_tells_whether_threads_live(make_dispatcher: Callable[..., Parts]) -> None:

@@ -12,7 +12,7 @@ from evolution_ws import (
     InboxError,
 )
 from evolution_ws._store import Store
-from evolution_ws._store_state import inspect
+from evolution_ws.inbox import inspect
 from evolution_ws.testing import FakeEvolutionServer
 from tests.core_tools import make_client, own_threads
 from tests.durable_tools import (

@@ -109,7 +109,7 @@ def test_what_was_acknowledged_does_not_come_again(server: FakeEvolutionServer, 
     source = """
 import sys, time
 from evolution_ws import Client
-from evolution_ws._store_state import inspect
+from evolution_ws.inbox import inspect
 client = Client(sys.argv[1], "sales", durable=sys.argv[2], backfill=False).connect()
 print("ready", flush=True)
 for event in client.events(limit=10):

@@ -14,7 +14,7 @@ from evolution_ws import Client
 from evolution_ws._backfill import Backfill
 from evolution_ws._holding import Holding
 from evolution_ws._seen import SeenMessages
-from evolution_ws._store_state import inspect
+from evolution_ws.inbox import inspect
 from evolution_ws.testing import FakeEvolutionServer, build
 from tests.core_tools import make_client
 from tests.durable_tools import received

@@ -17,6 +17,7 @@ PUBLIC = [module for module in MODULES if is_core(module) and not module.startsw
 
 # Helpers of the surroundings, for those who write such surroundings; not part of the package.
 NOT_IN_THE_PACKAGE = {
+    "inbox",
     "event_types",
     "facts",
     "markup",

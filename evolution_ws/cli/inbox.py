@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 import attrs
 
-from .._store_state import StoreState, inspect
+from ..inbox import StoreState, inspect
 from ._arguments import Arguments, Commands, add_command
 from ._codes import ExitCode
 from ._output import Output, escaped

@@ -13,7 +13,7 @@ from evolution_ws import Event, InboxError
 from evolution_ws._packing import pack
 from evolution_ws._store import SCHEMA, Store
 from evolution_ws._store_lock import StoreLock
-from evolution_ws._store_state import StreamState, inspect
+from evolution_ws.inbox import StreamState, inspect
 
 
 def make(path: Path) -> Store:

@@ -16,6 +16,9 @@ from ._store_lock import user_of
 from .exceptions import InboxError
 
 
+__all__ = ["StoreState", "StreamState", "inspect"]
+
+
 @attrs.frozen(kw_only=True)
 class StreamState:
     """What waits in the file for one kind of consumer."""
