@@ -81,7 +81,8 @@ class Client(Receiver):
         Make a client from environment variables.
 
         Reads ``EVOLUTION_URL``, ``EVOLUTION_INSTANCE`` (comma separated), ``EVOLUTION_API_KEY`` and
-        every field of :class:`ClientConfig` by its name, such as ``EVOLUTION_QUEUE_SIZE``.
+        the fields of :class:`ClientConfig` by name, such as ``EVOLUTION_QUEUE_SIZE``, but for
+        *headers* and what is a function.
 
         Args:
             prefix:

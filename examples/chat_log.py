@@ -3,7 +3,7 @@ Print a chat log, of events in JSON lines on stdin or straight from the server.
 
 The latter when EVOLUTION_URL is set; EVOLUTION_API_KEY and EVOLUTION_INSTANCE go with it::
 
-    evolution-ws listen --json | python chat_log.py
+    evolution-ws listen --format json | python chat_log.py
 """
 
 from __future__ import annotations

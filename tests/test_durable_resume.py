@@ -232,9 +232,9 @@ def test_coverage_of_a_connection() -> None:
 
     _, joined = found.coverage(later, False)
     _, everything = found.coverage(later, True)
-    found._windows._owed.add("a")
+    found.windows._owed.add("a")
     _, owed = found.coverage(later, False)
-    found._windows._owed.clear()
+    found.windows._owed.clear()
     found._holding.hold(["a"])
     _, held = found.coverage(later, False)
 

@@ -109,7 +109,8 @@ def make_forwarder(app: Any, worker: str) -> Forwarder:
         raise ConfigError("set app.conf.evolution_url, or the environment variable EVOLUTION_URL")
     if durable is not None:
         arguments["durable"] = str(durable).replace("%n", worker)
-    client = Client(arguments.pop("url"), arguments.pop("instance"), **arguments, auto_ack=False)
+    arguments["auto_ack"] = False  # an event is done when the broker has it
+    client = Client(arguments.pop("url"), arguments.pop("instance"), **arguments)
     return Forwarder(app, client, cluster=cluster, **wanted)
 
 
