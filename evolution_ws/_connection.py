@@ -6,13 +6,14 @@ The work is done by the supervisor's thread.
 
 from __future__ import annotations
 
+import copy
 import threading
 
 from ._acks import Acknowledgements
 from ._engine import Session
 from ._explain import explain
 from ._supervisor import GRACE, Supervisor, nothing
-from .exceptions import EvolutionError
+from .exceptions import ClientClosed, ConnectError, EvolutionError
 from .state import ConnectionState
 
 
@@ -56,6 +57,56 @@ class Connection(Supervisor):
                 self.error = explain(exc, str(self._address))
                 raise self.error from None
             return True
+
+    def wait_open(self, has_started: bool, timeout: float | None, failures: int) -> None:
+        """
+        Wait until the connection is open, and stop what this call has begun when it fails.
+
+        Args:
+            has_started:
+                Whether it was this call's thread that had the supervisor start.
+            timeout:
+                Longest wait in seconds, over several attempts; None waits for one attempt.
+            failures:
+                Attempts that had failed before.
+
+        Raises:
+            EvolutionError, TimeoutError: It is not open.
+        """
+
+        def is_settled() -> bool:
+            gave_up = timeout is None and self.failures > failures
+            return gave_up or self.has_ended() or self.session is not None
+
+        settled = self.wait_until(is_settled, timeout)
+        if self.session is not None:
+            return
+        error = self._why_not_open(timeout if not settled else None)
+        if has_started and not self.has_ended():
+            self.abandon(error if isinstance(error, EvolutionError) else ConnectError(str(error)))
+        raise error
+
+    def wait_for_others(self, timeout: float | None) -> None:
+        """
+        Wait until the connection is open, which somebody else brings about.
+
+        Raises:
+            EvolutionError, TimeoutError: It is not, or never will be.
+        """
+        ends = (_S.CLOSED, _S.FAILED)
+        done = self.wait_until(lambda: self.session is not None or self.state in ends, timeout)
+        if self.session is None:
+            raise self._why_not_open(timeout) if done else self._too_late(timeout)
+
+    def _why_not_open(self, timeout: float | None) -> Exception:
+        if self.state in (_S.CLOSED, _S.CLOSING):
+            return ClientClosed("the client is closed; make a new one")
+        if self.error is not None:
+            return copy.copy(self.error)  # a raised one would hold the client for ever
+        return self._too_late(timeout)
+
+    def _too_late(self, timeout: float | None) -> TimeoutError:
+        return TimeoutError(f"no connection to {self._address} within {timeout or 0:g} seconds")
 
     def send(self, session: Session, frames: list[str | bytes]) -> None:
         """Have the supervisor send the frames of one packet over *session*."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import weakref
 from collections.abc import Callable, Mapping
@@ -13,7 +12,7 @@ from ._address import parse_address
 from ._core import Core
 from ._receiver import Names, Receiver
 from .config import ClientConfig, arguments_from_env, make_config
-from .exceptions import ClientClosed, ConfigError, ConnectError, EvolutionError
+from .exceptions import ConfigError
 from .state import ConnectionState, NamespaceState, Stats
 from .subscription import instance_names
 
@@ -124,31 +123,8 @@ class Client(Receiver):
         """
         connection = self._core.connection
         failures = connection.failures  # before the start: the first attempt may fail at once
-        started = self._core.start()
-
-        def is_settled() -> bool:
-            gave_up = timeout is None and connection.failures > failures
-            return gave_up or connection.has_ended() or connection.session is not None
-
-        settled = connection.wait_until(is_settled, timeout)
-        if connection.session is not None:
-            return self
-        error = self._why_not_open(timeout if not settled else None)
-        if started and not connection.has_ended():
-            connection.abandon(
-                error if isinstance(error, EvolutionError) else ConnectError(str(error))
-            )
-        raise error
-
-    def _why_not_open(self, timeout: float | None) -> Exception:
-        connection = self._core.connection
-        if connection.state in (ConnectionState.CLOSED, ConnectionState.CLOSING):
-            return ClientClosed("the client is closed; make a new one")
-        if connection.error is not None:
-            return copy.copy(connection.error)  # a raised one would hold this client for ever
-        return TimeoutError(
-            f"no connection to {self._core.address} within {timeout or 0:g} seconds"
-        )
+        connection.wait_open(self._core.start(), timeout, failures)
+        return self
 
     def wait_connected(self, timeout: float | None = None) -> None:
         """
@@ -162,19 +138,7 @@ class Client(Receiver):
             TimeoutError: It was not open in time.
             EvolutionError: It never will be: the client is closed or failed for good.
         """
-        connection = self._core.connection
-        ends = (ConnectionState.CLOSED, ConnectionState.FAILED)
-        done = connection.wait_until(
-            lambda: connection.session is not None or connection.state in ends, timeout
-        )
-        if connection.session is None:
-            raise (
-                self._why_not_open(timeout)
-                if done
-                else TimeoutError(
-                    f"no connection to {self._core.address} within {timeout or 0:g} seconds"
-                )
-            )
+        self._core.connection.wait_for_others(timeout)
 
     def close(self, timeout: float | None = None) -> bool:
         """

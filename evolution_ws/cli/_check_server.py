@@ -103,7 +103,7 @@ def _not_evolution(site: Site, answer: Answer) -> Finding:
         return failure(
             "server",
             f"{said}; a reverse proxy asks for a password",
-            "Exempt the API from it, or send the headers it asks for from code: Client(…, headers={…})",
+            "Exempt the API from it, or send its headers from code: Client(…, headers={…})",
         )
     return _elsewhere(site, said)
 
