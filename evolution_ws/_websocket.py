@@ -4,8 +4,8 @@ A WebSocket for many events: it reads in large pieces and keeps python-engineio 
 The one place that knows how websocket-client can be extended. What is relied
 upon, checked with websocket-client 1.6 to 1.9 and guarded by tests: ``class_`` of
 ``create_connection``, the option ``socket``, ``connect``, ``recv``, ``recv_frame``, ``pong``,
-``send_close``, ``settimeout``, ``sock``, ``handshake_response``, and ``_recv``, from which the
-parent class takes its bytes.
+``send_close``, ``settimeout``, ``sock``, ``handshake_response``, ``_recv``, from which the
+parent class takes its bytes, and ``_send``, to which it gives them.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # busy process it takes 5 ms to get it back.
 _READ_SIZE = 256 * 1024
 
+# Written at once at most.
+_WRITE_SIZE = 64 * 1024
 # Room for large events that a connection keeps.
 _KEEP_SIZE = 1024 * 1024
 
@@ -62,6 +64,7 @@ class EventSocket(websocket.WebSocket):
         self._view = memoryview(self._buffer)
         self._start = self._end = 0
         self._large = bytearray()
+        self._outgoing = bytearray()
         self._fragments: list[bytes] = []
         self._fragments_size = 0
         self._fragments_text = False
@@ -230,6 +233,19 @@ class EventSocket(websocket.WebSocket):
         data = bytes(self._view[self._start : end])
         self._start = end
         return data
+
+    def _send(self, data: bytes) -> int:
+        # Each system call gives the interpreter lock away, so frames behind which others wait go
+        # out together with them. The last one of a burst, and what is sent while nothing else
+        # waits, leaves at once.
+        self._outgoing += data
+        if self._session.unsent > 1 and len(self._outgoing) < _WRITE_SIZE:
+            return len(data)
+        sock, self._outgoing, outgoing = self.sock, bytearray(), self._outgoing
+        if sock is None:
+            raise websocket.WebSocketConnectionClosedException("the socket is closed")
+        sock.sendall(outgoing)
+        return len(data)
 
     def close(self, *_: Any, **__: Any) -> None:
         """End the connection at once; upstream's way may take as long as the server is silent."""

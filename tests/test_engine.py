@@ -58,6 +58,7 @@ CONNECT_OPTIONS = {"url", "headers", "transports", "namespaces", "socketio_path"
         pytest.param(socketio.packet.Packet.__init__, {"data", "namespace", "id"}, id="Packet"),
         pytest.param(websocket.WebSocket.connect, {"url", "options"}, id="WebSocket.connect"),
         pytest.param(websocket.WebSocket._recv, {"bufsize"}, id="WebSocket._recv"),
+        pytest.param(websocket.WebSocket._send, {"data"}, id="WebSocket._send"),
         pytest.param(websocket.create_connection, {"class_"}, id="create_connection"),
     ],
 )
@@ -74,7 +75,16 @@ def test_upstream_still_takes_what_is_passed(
     [
         pytest.param(
             websocket.WebSocket,
-            ["recv", "recv_frame", "pong", "send_close", "settimeout", "shutdown", "_recv"],
+            [
+                "recv",
+                "recv_frame",
+                "pong",
+                "send_close",
+                "settimeout",
+                "shutdown",
+                "_recv",
+                "_send",
+            ],
             id="WebSocket",
         ),
         pytest.param(engineio.base_client, ["connected_clients"], id="engineio.base_client"),

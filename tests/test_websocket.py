@@ -249,3 +249,30 @@ def test_reading_continues_the_handshake_buffer(wire: Wire) -> None:
 
     assert wire.ws._recv(2) == b"ab"
     assert wire.ws._recv(100) == b"cdef"
+
+
+def test_frames_of_a_burst_leave_together(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sent while more waits goes out with the last one, in order and whole."""
+    monkeypatch.setattr(Session, "unsent", 3)
+    wire.ws.send("one")
+    wire.ws.send("two")
+    wire.server.settimeout(0.05)
+    with pytest.raises(TimeoutError):
+        wire.server.recv(100)
+
+    monkeypatch.setattr(Session, "unsent", 1)
+    wire.ws.send("three")
+    wire.server.settimeout(5)
+
+    texts = [unmasked(wire.server) for _ in range(3)]
+    assert ["one", "two", "three"] == texts
+    wire.ws.sock = None
+    with pytest.raises(websocket.WebSocketConnectionClosedException, match="is closed"):
+        wire.ws.send("four")
+
+
+def unmasked(sock: socket.socket) -> str:
+    """Read a short frame of a client and return its text."""
+    head = sock.recv(6, socket.MSG_WAITALL)
+    payload = sock.recv(head[1] & 0x7F, socket.MSG_WAITALL)
+    return bytes(byte ^ head[2 + index % 4] for index, byte in enumerate(payload)).decode()
