@@ -234,11 +234,11 @@ class EventSocket(websocket.WebSocket):
         self._start = end
         return data
 
-    def _send(self, data: bytes) -> int:
+    def _send(self, data: str | bytes) -> int:
         # Each system call gives the interpreter lock away, so frames behind which others wait go
         # out together with them. The last one of a burst, and what is sent while nothing else
         # waits, leaves at once.
-        self._outgoing += data
+        self._outgoing += data.encode() if isinstance(data, str) else data
         if self._session.unsent > 1 and len(self._outgoing) < _WRITE_SIZE:
             return len(data)
         sock, self._outgoing, outgoing = self.sock, bytearray(), self._outgoing
