@@ -21,7 +21,7 @@ from tests.raw_server import BINARY, CLOSE, CONT, PING, PONG, TEXT, frame
 
 
 SEEN = ("event", "/sales", "messages.upsert", PAYLOAD)
-BUFFER = 256 * 1024
+BUFFER = 1024 * 1024
 
 
 @attrs.define
