@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ._redaction import printable
+from ._tls import TlsStream
 from .exceptions import ConfigError
 
 
@@ -254,9 +255,9 @@ def remaining(deadline: float) -> float:
     return seconds
 
 
-def kill(sock: socket.socket | HandshakeSocket | None) -> None:
+def kill(sock: socket.socket | HandshakeSocket | TlsStream | None) -> None:
     """Shut *sock* down under whoever uses it. Never raises."""
-    if isinstance(sock, HandshakeSocket):
+    if isinstance(sock, (HandshakeSocket, TlsStream)):
         sock = sock.inner
     if sock is not None:
         try:

@@ -10,13 +10,16 @@ parent class takes its bytes, and ``_send``, to which it gives them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import socket
+import ssl
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import websocket
 
 from ._dial import HandshakeSocket, kill, proxy_options, remaining
 from ._packets import Buffer, PacketReader, ProtocolViolation
+from ._tls import TlsStream
 
 
 if TYPE_CHECKING:
@@ -100,6 +103,8 @@ class EventSocket(websocket.WebSocket):
         self._deadline = session.deadline
         if shaking is not None:
             self.sock = shaking.inner
+            if isinstance(self.sock, ssl.SSLSocket):
+                self.sock = cast(socket.socket, TlsStream(self.sock))
             self._end = len(shaking.ahead)
             self._buffer[: self._end] = shaking.ahead
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from types import TracebackType
 from urllib.parse import urlsplit
 
+from evolution_ws._tls import TlsStream
+
 
 PATIENCE = 20.0
 
@@ -62,7 +64,7 @@ class Relay:
         self._listener.close()
         for sock in list(self._sockets):
             with contextlib.suppress(OSError):
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+                socket.socket.shutdown(getattr(sock, "inner", sock), socket.SHUT_RDWR)
         for thread in list(self._threads):
             thread.join(PATIENCE)
         for sock in self._sockets:
@@ -85,7 +87,7 @@ class Relay:
         with contextlib.suppress(OSError):
             self._pass_on(sock)
         with contextlib.suppress(OSError):
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+            socket.socket.shutdown(getattr(sock, "inner", sock), socket.SHUT_RDWR)
 
     def _pass_on(self, sock: socket.socket) -> None:
         sock.settimeout(PATIENCE)
@@ -99,8 +101,9 @@ class Relay:
         host, _, port = target.rpartition(":")
         onward = socket.create_connection((host, int(port)), PATIENCE)
         self._sockets.append(onward)
-        self._spawn(_pump, onward, sock)
-        _pump(sock, onward)
+        stream = TlsStream(sock) if isinstance(sock, ssl.SSLSocket) else sock
+        self._spawn(_pump, onward, stream)
+        _pump(stream, onward)
 
     def _ask(self, sock: socket.socket) -> str | None:
         """Take a CONNECT request; return where it leads, None when it was refused."""
@@ -123,10 +126,10 @@ def _shows(headers: list[str], credentials: str) -> bool:
     return f"proxy-authorization: basic {coded}".lower() in (line.lower() for line in headers)
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+def _pump(source: socket.socket | TlsStream, sink: socket.socket | TlsStream) -> None:
     with contextlib.suppress(OSError, ssl.SSLError):
         while data := source.recv(65_536):
             sink.sendall(data)
     for sock in (source, sink):
         with contextlib.suppress(OSError):
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+            socket.socket.shutdown(getattr(sock, "inner", sock), socket.SHUT_RDWR)

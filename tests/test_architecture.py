@@ -38,6 +38,7 @@ LAYERS = (
     {
         *("_backfill", "_connection", "_credentials", "_dial", "_dispatch", "_durable"),
         "_supervisor",
+        "_tls",
         *(
             "_durable_stream",
             "_durable_writer",
