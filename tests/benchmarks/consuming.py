@@ -121,12 +121,19 @@ def delivery() -> Iterable[Measure]:
         "1 KB text",
         "µs CPU/event",
         "cpu",
-        variants(TEXT, **EVERYBODY, **NO_ORJSON, callback={"peer": "callback"}),
+        variants(
+            TEXT,
+            **EVERYBODY,
+            **NO_ORJSON,
+            callback={"peer": "callback"},
+            durable={"peer": "durable"},
+        ),
         (
             Goal("cpu", ours, "raw", 1 / 28),
             Goal("cpu", ours, "bare", 1.3),
             Goal("cpu", "without orjson", "raw", 1 / 18),
             Goal("cpu", "callback", ours, 1.3),
+            Goal("cpu", "durable", ours, 3),
         ),
         TEXT.prepare,
     )

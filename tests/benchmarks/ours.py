@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import queue
+import tempfile
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from evolution_ws import Client, Event
@@ -41,6 +43,18 @@ class LoopPeer:
 
     def close(self) -> None:
         self.client.close()
+
+
+class DurablePeer(LoopPeer):
+    """The same loop, with every event on disk before it is seen."""
+
+    def _make(self, **options: Any) -> Client:
+        self._folder = tempfile.TemporaryDirectory()
+        return super()._make(**options, durable=str(Path(self._folder.name) / "inbox.db"))
+
+    def close(self) -> None:
+        super().close()
+        self._folder.cleanup()
 
 
 class SubscriptionPeer(LoopPeer):

@@ -13,7 +13,7 @@ from tests.benchmarks.report import Drawn
 OURS = "#12805c"
 OTHERS = "#9aa4ad"
 COLOURS = (OURS, "#3b6fb6", "#c7762b", "#8a4fa3")
-OUR_VARIANTS = ("evolution_ws", "without orjson", "callback")
+OUR_VARIANTS = ("evolution_ws", "without orjson", "callback", "durable")
 BARS = ("text", "media", "binary", "busy")
 AXES = {"size": "bytes per event", "instances": "instances", "consumers": "consumers"}
 

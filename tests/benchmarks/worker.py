@@ -27,7 +27,12 @@ PEERS: dict[str, type[Peer]] = {
     "official": OfficialPeer,
     "bare": BarePeer,
 }
-OURS = {"loop": "LoopPeer", "subscription": "SubscriptionPeer", "callback": "CallbackPeer"}
+OURS = {
+    "loop": "LoopPeer",
+    "durable": "DurablePeer",
+    "subscription": "SubscriptionPeer",
+    "callback": "CallbackPeer",
+}
 SAMPLE_INTERVAL = 0.005
 
 
