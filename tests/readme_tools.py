@@ -3,8 +3,8 @@ Code blocks of a document, and how each of them is put to the test.
 
 The tag of a fenced block decides: ``python`` is run (by pytest if it defines tests, by IPython
 if it has magics), ``sh`` and ``console`` are commands, anything else is not code. An HTML
-comment on the line above may say otherwise: ``<!-- tested by tests/test_x.py -->``, where the
-block's first line must be found, or ``<!-- not run: why -->``, which leaves it at the syntax.
+comment on the line above may name another test that runs it, with the files it needs beside it:
+``<!-- tested by tests/test_x.py -->``, which must have the block's first line to find it by.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class Block:
 
     @property
     def is_run(self) -> bool:
-        """Whether nothing exempts it from being run."""
-        return not self.mark.startswith(("tested by ", "not run:"))
+        """Whether it is run by itself, and not by a test of its own."""
+        return self.tested_by is None
 
     @property
     def meaning(self) -> str:
@@ -100,6 +100,12 @@ def blocks_of(path: Path) -> list[Block]:
         )
         for found in _BLOCK.finditer(text)
     ]
+
+
+def block_of(path: Path, beginning: str) -> Block:
+    """Return the only block of a document that begins with this text."""
+    [found] = [block for block in blocks_of(path) if block.source.startswith(beginning)]
+    return found
 
 
 def commands_of(block: Block) -> list[str]:
@@ -186,7 +192,7 @@ def run(
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=_environment(server, folder),
+            env=environment(server, folder),
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
@@ -208,7 +214,8 @@ def run(
     return out.read_text(encoding="utf-8")
 
 
-def _environment(server: FakeEvolutionServer, folder: Path) -> dict[str, str]:
+def environment(server: FakeEvolutionServer, folder: Path) -> dict[str, str]:
+    """Return the variables of a program: this Python first, and the server that it talks to."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("EVOLUTION_")}
     here = Path(sys.executable).parent
     return {
