@@ -216,7 +216,9 @@ def run(
 
 def environment(server: FakeEvolutionServer, folder: Path) -> dict[str, str]:
     """Return the variables of a program: this Python first, and the server that it talks to."""
-    kept = {name: text for name, text in os.environ.items() if not name.startswith("EVOLUTION_")}
+    # Neither the settings of another server nor the options of the tests that run this.
+    others = ("EVOLUTION_", "PYTEST_")
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(others)}
     here = Path(sys.executable).parent
     return {
         **kept,
