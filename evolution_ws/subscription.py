@@ -166,17 +166,17 @@ class Subscription:
         hand: list[Delivered] = []
         try:
             self._take_matching(hand, _everything, timeout)
-            event = hand[0]
             if is_kept:
-                self._former.event = event
-            del hand[0]
+                self._former.event = hand[0]
+            # It leaves the hand with the return itself: an interrupt before puts it back.
+            return hand[0]
         except QueueClosed:
             raise ClientClosed("closed, and all events are read; make a new one") from None
         except BaseException:
             if hand:
+                self._former.event = None
                 self._consumer.queue.untake(hand[0])
             raise
-        return event
 
     def _finish_former(self) -> None:
         """Note that this thread is done with the event that :meth:`get` gave it before."""
