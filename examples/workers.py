@@ -11,7 +11,8 @@ messages = client.subscribe("messages.upsert")
 
 def work(number):
     for event in messages:
-        print(f"worker {number}: {event.message.text}", flush=True)
+        line = f"worker {number}: {event.message.text}\n"
+        print(line, end="", flush=True)  # in one piece: three threads print
 
 
 threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(3)]
