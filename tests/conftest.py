@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,6 +15,11 @@ from evolution_ws.testing import FakeEvolutionServer
 from .dispatch_tools import Parts, make_parts
 from .helpers import wait_until
 
+
+# A shell ignores Ctrl-C for what it runs in the background; the programs that tests start and
+# interrupt would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy", "ws_proxy"}
 
