@@ -49,7 +49,15 @@ class Receiver:
 
     def get(self, timeout: float | None = None) -> Any:
         """Remove the oldest event from the inbox and return it; see :meth:`Subscription.get`."""
-        return self._the_inbox().get(timeout)
+        inbox = self._the_inbox()
+        hand: list[Any] = []
+        try:
+            inbox.take(hand, timeout)
+            # Not through get(): its event would be lost to an interrupt just after the call.
+            return hand[0]
+        except BaseException:
+            inbox.put_back(hand)
+            raise
 
     def _the_inbox(self) -> Subscription:
         if self._inbox is None:

@@ -160,23 +160,37 @@ class Subscription:
         Threads:
             Any. Connects the client unless it is connected.
         """
-        self._finish_former()
-        is_kept = self._hub.is_durable and self._hub.auto_ack
-        self._start()
         hand: list[Delivered] = []
         try:
-            self._take_matching(hand, _everything, timeout)
-            if is_kept:
-                self._former.event = hand[0]
+            self.take(hand, timeout)
             # It leaves the hand with the return itself: an interrupt before puts it back.
             return hand[0]
+        except BaseException:
+            self.put_back(hand)
+            raise
+
+    def take(self, hand: list[Delivered], timeout: float | None) -> None:
+        """
+        Move the oldest event into *hand*, an empty list that the caller keeps.
+
+        What :meth:`get` is made of, for callers that return the event themselves:
+        an interrupt may strike between a call and what follows it. Errors are
+        those of :meth:`get`.
+        """
+        self._finish_former()
+        self._start()
+        try:
+            self._take_matching(hand, _everything, timeout)
         except QueueClosed:
             raise ClientClosed("closed, and all events are read; make a new one") from None
-        except BaseException:
-            if hand:
-                self._former.event = None
-                self._consumer.queue.untake(hand[0])
-            raise
+        if self._hub.is_durable and self._hub.auto_ack:
+            self._former.event = hand[0]
+
+    def put_back(self, hand: list[Delivered]) -> None:
+        """Return what :meth:`take` moved into *hand* to the stream, if anything."""
+        if hand:
+            self._former.event = None
+            self._consumer.queue.untake(hand[0])
 
     def _finish_former(self) -> None:
         """Note that this thread is done with the event that :meth:`get` gave it before."""
