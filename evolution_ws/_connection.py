@@ -52,6 +52,7 @@ class Connection(Supervisor):
             try:
                 self._thread.start()
             except RuntimeError as exc:
+                self._thread = None
                 self._has_told = True
                 self._move(_S.FAILED)
                 self.error = explain(exc, str(self._address))

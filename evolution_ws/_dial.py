@@ -205,6 +205,7 @@ class HandshakeSocket:
         """What was read and not asked for yet: the first frames, once the handshake is over."""
         self._deadline = deadline
         self._read = 0
+        self.gettimeout = sock.gettimeout  # asked for before each byte
 
     def recv(self, size: int) -> bytes:
         """Return up to *size* bytes."""

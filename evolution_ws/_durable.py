@@ -107,6 +107,7 @@ class DurableInbox:
         try:
             self._thread.start()
         except RuntimeError as exc:
+            self._thread = None
             self._state = _CLOSED
             raise InboxError(
                 f"the durable inbox cannot be opened: this process can start no thread ({exc})"

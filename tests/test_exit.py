@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 import pytest
 
@@ -133,14 +134,17 @@ assert client.state in (ConnectionState.CONNECTING, ConnectionState.BACKOFF), cl
         assert time.monotonic() - begin < CEILING
 
 
-def test_connecting_at_the_end_is_an_error_and_no_hang(server: FakeEvolutionServer) -> None:
+@pytest.mark.parametrize("inbox", ["None", "sys.argv[2]"], ids=["in-memory", "durable"])
+def test_connecting_at_the_end_is_an_error_and_no_hang(
+    server: FakeEvolutionServer, tmp_path: Path, inbox: str
+) -> None:
     """An exit handler that connects gets through, or an error that says why not."""
-    program = """
+    program = f"""
 import atexit, sys
 from evolution_ws import Client, EvolutionError
 
 def late():
-    client = Client(sys.argv[1], "sales", backfill=False)
+    client = Client(sys.argv[1], "sales", backfill=False, durable={inbox})
     try:
         client.connect()
     except EvolutionError as exc:
@@ -149,4 +153,6 @@ def late():
 
 atexit.register(late)
 """
-    assert end(python(program, server.url)) == ("ended True\n", "")
+    process = python(program, server.url, str(tmp_path / "inbox.db"))
+
+    assert end(process) == ("ended True\n", "")
