@@ -86,7 +86,9 @@ def _refusal(status: int, said: str, where: str) -> EvolutionError:
             "WEBSOCKET_ENABLED=true on the server and restart it; behind a reverse proxy, check "
             "the path before /socket.io/ as well"
         )
-    return ConnectError(f"{where} answered HTTP {status}: {said or 'nothing'}. {_advice(status)}")
+    return ConnectError(
+        f"{where} answered HTTP {status}: {said or 'an empty answer'}. {_advice(status)}"
+    )
 
 
 def _advice(status: int) -> str:

@@ -87,7 +87,7 @@ WHERE = "https://api.example.com"
             ],
             id="502",
         ),
-        pytest.param("503 Unavailable", b"", ConnectError, ["HTTP 503: nothing"], id="503"),
+        pytest.param("503 Unavailable", b"", ConnectError, ["HTTP 503: an empty answer"], id="503"),
         pytest.param(
             "200 OK", b"Welcome", ConnectError, ["HTTP 200: Welcome", "Upgrade"], id="200"
         ),

@@ -160,7 +160,8 @@ def judge_events(site: Site, seen: Watch, wait: float) -> Iterator[Finding]:
         yield warning(
             "events",
             f"none within {seen.seconds:.0f} s",
-            "Send a message to the number and run again with --wait 60",
+            "Mend what stands above, if anything; send a message to the number; run again with "
+            "--wait 60",
         )
 
 

@@ -33,7 +33,7 @@ _NO_UPGRADE_CODES = (0, 3)
 
 _UPGRADE_REMEDY = (
     "Let the proxy pass the upgrade on; for nginx: proxy_http_version 1.1; proxy_set_header "
-    'Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade (or "upgrade")'
+    'Upgrade $http_upgrade; proxy_set_header Connection "upgrade"'
 )
 
 
@@ -85,7 +85,7 @@ def _note_clock(site: Site, answer: Answer) -> None:
 
 
 def _not_evolution(site: Site, answer: Answer) -> Finding:
-    said = f"HTTP {answer.status} at {site.base}/: {_words(answer) or 'nothing'}"
+    said = f"HTTP {answer.status} at {site.base}/: {_words(answer) or 'an empty answer'}"
     if answer.status in _REDIRECTS:
         return failure("server", f"{said}; it redirects", f"Use {_goal(answer)} as the URL")
     if b"HTTPS port" in answer.body:
@@ -192,7 +192,7 @@ def _broken_handshake(site: Site, exc: Exception, polling: Answer | None) -> Fin
 
 def _refused(site: Site, answer: Answer, polling: Answer | None) -> Finding:
     said = _words(answer)
-    evidence = f"HTTP {answer.status} to the websocket handshake: {said or 'nothing'}"
+    evidence = f"HTTP {answer.status} to the websocket handshake: {said or 'an empty answer'}"
     if said in (_NO_KEY, _WRONG_KEY):
         site.socket_refusal = said
         return _key_refused(site, evidence, said)

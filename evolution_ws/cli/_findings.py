@@ -104,6 +104,8 @@ class Table:
         self._output.line()
         if bad:
             text = f"The cause, most likely: {bad[0].evidence}. {bad[0].remedy}."
+            if all(one.check != "namespace" for one in findings):
+                text += " What comes after it could not be checked yet: run doctor again then."
         elif doubtful:
             text = f"Nothing is broken; {len(doubtful)} thing(s) to look at."
         else:

@@ -420,4 +420,5 @@ def test_table_for_people(server: FakeEvolutionServer) -> None:
     assert any(line.startswith("FAILURE  socket ") for line in done.lines)
     assert any("→ Set WEBSOCKET_ENABLED=true" in line for line in done.lines)
     assert "The cause, most likely" in done.out
+    assert "run doctor again" in " ".join(done.out.split())
     assert KEY not in done.out
