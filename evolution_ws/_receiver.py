@@ -14,14 +14,14 @@ from .config import ClientConfig, Overflow
 from .exceptions import ConfigError
 from .lifecycle import LIFECYCLE_TYPES
 from .state import ConnectionState
-from .subscription import Subscription, instance_names
+from .subscription import Source, Subscription, instance_names
 
 
 C = TypeVar("C", bound=Callable[..., object])
 Names = str | Iterable[str] | None
 
 
-class Receiver:
+class Receiver(Source):
     """The receiving half of :class:`~evolution_ws.Client`."""
 
     def __init__(self, core: Core) -> None:
@@ -45,21 +45,9 @@ class Receiver:
         not match are taken from the inbox as well; for two loops of different
         kinds use :meth:`subscribe`.
         """
-        return self._the_inbox().iterate(types, instance, timeout, limit, self)
+        return self._stream().iterate(types, instance, timeout, limit, self)
 
-    def get(self, timeout: float | None = None) -> Any:
-        """Remove the oldest event from the inbox and return it; see :meth:`Subscription.get`."""
-        inbox = self._the_inbox()
-        hand: list[Any] = []
-        try:
-            inbox.take(hand, timeout)
-            # Not through get(): its event would be lost to an interrupt just after the call.
-            return hand[0]
-        except BaseException:
-            inbox.put_back(hand)
-            raise
-
-    def _the_inbox(self) -> Subscription:
+    def _stream(self) -> Subscription:
         if self._inbox is None:
             raise ConfigError(
                 "this client has no inbox (queue_size=0, or run() was called); use subscribe()"

@@ -219,8 +219,6 @@ class EventSocket(websocket.WebSocket):
             if self._start:
                 self._buffer[:have] = self._buffer[self._start : self._end]
                 self._start, self._end = 0, have
-            if size > len(self._buffer):
-                self._grow()
             self._end += self._read_into(self._view[self._end :])
             if self._end == len(self._buffer) < _READ_SIZE:
                 self._grow()

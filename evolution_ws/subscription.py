@@ -14,12 +14,50 @@ from ._queue import QueueClosed
 from .exceptions import ClientClosed
 
 
-__all__ = ["Subscription"]
+__all__ = ["Source", "Subscription"]
 
 Matches = Callable[[Delivered], bool]
 
 
-class Subscription:
+class Source:
+    """What gives single events: a client, from its inbox, and a subscription."""
+
+    def get(self, timeout: float | None = None) -> Any:
+        """
+        Remove the oldest event and return it.
+
+        With a durable inbox it is done when this thread calls again, or with
+        :meth:`.Event.ack`.
+
+        Args:
+            timeout:
+                Longest wait in seconds; None waits until one arrives, 0 never waits.
+
+        Raises:
+            TimeoutError: Nothing arrived in time.
+            ClientClosed: The client or the subscription is closed and read to the end.
+            ConnectionLost, AuthenticationError, QueueOverflow, InboxError: As for ``events()``.
+            ConfigError: The client has no inbox (``queue_size=0``, or ``run()`` was called).
+
+        Threads:
+            Any. Connects the client unless it is connected.
+        """
+        stream = self._stream()
+        hand: list[Delivered] = []
+        try:
+            stream.take(hand, timeout)
+            # It leaves the hand with the return itself: an interrupt before puts it back. Hence
+            # no get() calls another one, whose event an interrupt just after the call would lose.
+            return hand[0]
+        except BaseException:
+            stream.put_back(hand)
+            raise
+
+    def _stream(self) -> Subscription:
+        raise NotImplementedError
+
+
+class Subscription(Source):
     """
     An independent, bounded stream of a client's events, from :meth:`Client.subscribe`.
 
@@ -140,42 +178,14 @@ class Subscription:
             if self._hub.auto_ack:
                 event.ack()
 
-    def get(self, timeout: float | None = None) -> Any:
-        """
-        Remove the oldest event and return it.
-
-        With a durable inbox it is done when this thread calls again, or with
-        :meth:`.Event.ack`.
-
-        Args:
-            timeout:
-                Longest wait in seconds; None waits until one arrives, 0 never waits.
-
-        Raises:
-            TimeoutError: Nothing arrived in time.
-            ClientClosed: The client or the subscription is closed and read to the end.
-            ConnectionLost, AuthenticationError, QueueOverflow, InboxError: As for
-                :meth:`events`.
-
-        Threads:
-            Any. Connects the client unless it is connected.
-        """
-        hand: list[Delivered] = []
-        try:
-            self.take(hand, timeout)
-            # It leaves the hand with the return itself: an interrupt before puts it back.
-            return hand[0]
-        except BaseException:
-            self.put_back(hand)
-            raise
+    def _stream(self) -> Subscription:
+        return self
 
     def take(self, hand: list[Delivered], timeout: float | None) -> None:
         """
         Move the oldest event into *hand*, an empty list that the caller keeps.
 
-        What :meth:`get` is made of, for callers that return the event themselves:
-        an interrupt may strike between a call and what follows it. Errors are
-        those of :meth:`get`.
+        What :meth:`get` is made of, with its errors.
         """
         self._finish_former()
         self._start()

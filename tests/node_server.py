@@ -14,7 +14,6 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from tests.node_process import COMMAND_TIMEOUT, NodeProcess, NodeServerError
@@ -117,12 +116,7 @@ class NodeServer:
     def __enter__(self) -> NodeServer:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     # Events

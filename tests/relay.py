@@ -8,7 +8,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from types import TracebackType
 from urllib.parse import urlsplit
 
 from evolution_ws._tls import TlsStream
@@ -52,12 +51,7 @@ class Relay:
         self._spawn(self._accept)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._closed = True
         with contextlib.suppress(OSError):  # wakes accept()
             socket.create_connection(self._listener.getsockname(), 1).close()

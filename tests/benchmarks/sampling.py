@@ -6,7 +6,7 @@ import sys
 import threading
 from collections import Counter
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 
 
 INTERVAL = 0.0005
@@ -35,12 +35,7 @@ class Sampler:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
         sys.setswitchinterval(self._interval)

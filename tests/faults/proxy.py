@@ -9,7 +9,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
 
 import attrs
 
@@ -115,12 +114,7 @@ class Proxy:
     def __enter__(self) -> Proxy:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     # The thread
