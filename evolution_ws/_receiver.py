@@ -10,11 +10,12 @@ from typing import Any, TypeVar, overload
 from ._core import Core
 from ._hub import Consumer
 from ._names import event_names
+from ._source import Source
 from .config import ClientConfig, Overflow
 from .exceptions import ConfigError
 from .lifecycle import LIFECYCLE_TYPES
 from .state import ConnectionState
-from .subscription import Source, Subscription, instance_names
+from .subscription import Subscription, instance_names
 
 
 C = TypeVar("C", bound=Callable[..., object])

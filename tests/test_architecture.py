@@ -52,7 +52,7 @@ LAYERS = (
         *("_store", "_store_errors", "_store_lock", "inbox", "_websocket", "rest"),
     },
     # 3: what a user holds; the only modules that know both queues and connection
-    {"__init__", "_core", "_receiver", "client", "subscription"},
+    {"__init__", "_core", "_receiver", "_source", "client", "subscription"},
 )
 
 # Where what is not always installed, or belongs to others, may be imported.
