@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -35,15 +35,16 @@ class OverflowMark:
 
 Item = Delivered | OverflowMark
 
+Sized = tuple[Item, int]
+"""What consumers get, and about how many bytes of memory it takes."""
+
 
 @attrs.define(eq=False)
 class Signals:
     """What threads tell the writer, through nothing but single calls of C functions."""
 
-    put: queue.SimpleQueue[tuple[DurableQueue, Delivered, int] | None] = attrs.field(
-        factory=queue.SimpleQueue
-    )
-    """Events with their queue and size; None is a mere call to look."""
+    put: queue.SimpleQueue[Put | None] = attrs.field(factory=queue.SimpleQueue)
+    """What was put; None is a mere call to look."""
     done: deque[Done] = attrs.field(factory=deque)
     """Events that are done."""
     is_resting: bool = False
@@ -65,6 +66,8 @@ class Done:
     length: int
     """Bytes that it takes on the disk."""
     signals: Signals
+    is_removed: bool = False
+    """Whether the writer knows already: an event may be called done more than once."""
 
     def __call__(self) -> None:
         # Called by threads that an exception may hit at any place: either it is noted or it is
@@ -102,6 +105,7 @@ class DurableQueue:
     ) -> None:
         self.stream = stream
         self._config = config
+        self._is_patient = config.overflow is Overflow.BLOCK
         self._on_episode = on_episode
         self._register = register
         self._maxsize = config.queue_size or ClientConfig().queue_size
@@ -174,9 +178,8 @@ class DurableQueue:
             Any thread of this library. Blocks while the disk is behind, for at most *put_timeout*;
             longer than that it counts as full.
         """
-        if isinstance(item, Event):
-            is_patient = self._config.overflow is Overflow.BLOCK
-            has_room = self._has_room if is_patient else self._is_keeping_up
+        has_room = self._has_room if self._is_patient else self._is_keeping_up
+        if isinstance(item, Event) and not has_room(size):
             self._wait_until(lambda: has_room(size), self._config.put_timeout)
         begins = False
         with self._producer:
@@ -193,10 +196,12 @@ class DurableQueue:
             self._on_episode(0)
 
     def _is_keeping_up(self, size: int) -> bool:
-        pending = self._pending
-        if pending >= _MOST_PENDING:
-            return False
-        return pending == 0 or self._pending_bytes + size <= self._most_pending
+        # Spelled out, since it is asked for each event.
+        pending = self._put_events - self._taken_events
+        if pending == 0:
+            return True
+        waiting = self._put_bytes - self._taken_bytes + size
+        return pending < _MOST_PENDING and waiting <= self._most_pending
 
     def _has_room(self, size: int) -> bool:
         if not self._is_keeping_up(size):
@@ -278,13 +283,17 @@ class DurableQueue:
         if signals is not None:
             signals.wake()
 
-    def is_full(self, size: int) -> bool:
-        """Return whether *size* more bytes have no room in memory."""
-        waiting = len(self.ready)
-        if waiting >= self._maxsize:
-            return True
-        # An event larger than the whole limit is let in alone: it would never fit otherwise.
-        return waiting > 0 and self.ready.waiting_bytes + size > self._config.queue_bytes
+    def fitting(self, sized: Iterable[Sized]) -> Iterator[Sized]:
+        """Yield what has room in memory, up to the first event that has none."""
+        waiting, used = len(self.ready), self.ready.waiting_bytes
+        for item, size in sized:
+            if isinstance(item, Event):
+                # An event larger than the whole limit is let in alone: it would never fit.
+                too_large = waiting > 0 and used + size > self._config.queue_bytes
+                if too_large or waiting >= self._maxsize:
+                    return
+            waiting, used = waiting + 1, used + size
+            yield item, size
 
     def is_half_empty(self) -> bool:
         """Return whether it is time to read from the disk."""
@@ -356,3 +365,7 @@ class DurableQueue:
         """End the consumers' waiting, if the queue is closed and has been read to the end."""
         if self._closed and not self._pending and not self.behind:
             self.ready.close(self._error)
+
+
+Put = tuple[DurableQueue, Delivered, int]
+"""Something for a queue, and about how many bytes of memory it takes."""

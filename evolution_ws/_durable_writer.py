@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import attrs
 
-from ._durable_queue import Delivered, Done, DurableQueue, Signals
+from ._durable_queue import Done, DurableQueue, Put, Signals
 from ._durable_stream import Stream
 from ._packing import unpack
 from ._store import Coverage, Row, Seen, Store
@@ -44,8 +44,6 @@ _COVER_IDLE = 5.0
 _LATE_PATIENCE = 0.2
 # Pages given back to the file system when the file is closed, as a number of rounds.
 _LAST_ROUNDS = 20
-
-_Put = tuple[DurableQueue, Delivered, int]
 
 
 @attrs.frozen(kw_only=True)
@@ -191,17 +189,24 @@ class Writer:
 
     # What came
 
-    def _gather(self, timeout: float) -> list[_Put]:
+    def _gather(self, timeout: float) -> list[Put]:
         """Return the events that were put, after a wait of at most *timeout* for any."""
         events = self._take(timeout)
         if timeout > 0 and self._signals.done:
             # Nobody waits for the note that an event is done: let there be some more.
             deadline = time.monotonic() + _GATHER
-            while not events and (left := deadline - time.monotonic()) > 0:
+            while not events and not self._can_load:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    break
                 events = self._take(left)
         return events
 
-    def _take(self, timeout: float) -> list[_Put]:
+    @property
+    def _can_load(self) -> bool:
+        return any(stream.can_load for stream in self._streams.values())
+
+    def _take(self, timeout: float) -> list[Put]:
         signals = self._signals
         try:
             if timeout > _GATHER:
@@ -230,12 +235,12 @@ class Writer:
 
     # What is done with it
 
-    def _write(self, events: list[_Put], coverage: Coverage | None) -> None:
+    def _write(self, events: list[Put], coverage: Coverage | None) -> None:
         done = self._take_done()
         if events or done or coverage is not None:
             with self._store.transaction():
-                for stream, numbers in done.items():
-                    stream.remove(numbers)
+                for stream, events_done in done.items():
+                    stream.remove(events_done)
                 self._store.see(self._write_events(events))
                 if coverage is not None:
                     self._store.cover(coverage)
@@ -246,22 +251,24 @@ class Writer:
             self._coverage = coverage
             self._shrink(1)
 
-    def _take_done(self) -> dict[Stream, list[int]]:
-        found: dict[Stream, list[int]] = {}
+    def _take_done(self) -> dict[Stream, list[Done]]:
+        found: dict[Stream, list[Done]] = {}
         done = self._signals.done
         for _ in range(len(done)):
             event = done.popleft()
-            found.setdefault(event.stream, []).append(event.number)
+            if not event.is_removed:
+                event.is_removed = True
+                found.setdefault(event.stream, []).append(event)
         return found
 
-    def _write_events(self, events: list[_Put]) -> list[Seen]:
+    def _write_events(self, events: list[Put]) -> list[Seen]:
         """Write the events of each queue; return the messages in them, each once."""
-        shares: dict[str, list[tuple[Delivered, int]]] = {}
-        for target, item, size in events:
-            shares.setdefault(target.stream, []).append((item, size))
+        shares: dict[str, list[Put]] = {}
+        for put in events:
+            shares.setdefault(put[0].stream, []).append(put)
         seen: dict[Seen, None] = {}
-        for name, items in shares.items():
-            seen.update(dict.fromkeys(self._streams[name].write(items)))
+        for name, share in shares.items():
+            seen.update(dict.fromkeys(self._streams[name].write(share)))
         return list(seen)
 
     def _shrink(self, rounds: int) -> None:

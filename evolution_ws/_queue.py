@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Generic, TypeVar
 
@@ -124,6 +124,26 @@ class EventQueue(Generic[T]):
             self._on_episode(0)
         if ended:
             self._on_episode(ended)
+
+    def extend(self, sized: Iterable[tuple[T, int]]) -> None:
+        """
+        Add items, each with its size, whatever the limits say.
+
+        For a queue without limits of its own; ignored once it is closed.
+        """
+        added = 0
+        with self._producer:
+            if self._closed:
+                return
+            put = self._bytes_put
+            for item, size in sized:
+                self._items.append((item, put))
+                put += size
+                added += 1
+            self._bytes_put = put
+            self.accepted += added
+        for _ in range(min(added, len(self._getters))):
+            _wake(self._getters)
 
     def _is_full(self, size: int) -> bool:
         waiting = len(self._items)

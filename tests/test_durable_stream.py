@@ -53,8 +53,8 @@ class Rig:
         puts = [self.signals.put.get_nowait() for _ in range(self.signals.put.qsize())]
         done = [self.signals.done.popleft() for _ in range(len(self.signals.done))]
         with self.store.transaction():
-            self.stream.remove([item.number for item in done])
-            seen = self.stream.write([(put[1], put[2]) for put in puts if put is not None])
+            self.stream.remove(done)
+            seen = self.stream.write([put for put in puts if put is not None])
         self.stream.release()
         while self.stream.load():
             pass
