@@ -166,7 +166,7 @@ client = Client(
 ).connect()
 print("ready", flush=True)
 signal.signal(signal.SIGALRM, interrupt)
-signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
 numbers = []
 while not numbers or numbers[-1] < 1999:
     try:
@@ -182,7 +182,7 @@ while not numbers or numbers[-1] < 1999:
         pass
 signal.setitimer(signal.ITIMER_REAL, 0)
 print("order", numbers == list(range(2000)), flush=True)
-print("stormy", interrupts > 50, flush=True)
+print("stormy", interrupts > 20, flush=True)
 print("closed", client.close(10), flush=True)
 """
     process = python(source, server.url, path)
