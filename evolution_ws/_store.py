@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
+from typing import Any
 
 import attrs
 
@@ -25,6 +27,8 @@ SCHEMA = 1
 # In the header of the file, so that no other program's database is taken for an inbox.
 APPLICATION = 0x45764258
 
+# Rows of one INSERT: a call of SQLite for each of them takes longer.
+_TOGETHER = 20
 # As many messages are remembered as a client remembers in memory.
 _REMEMBERED = 20_000
 # Forgetting is done in one go for so many messages.
@@ -186,9 +190,18 @@ class Store:
                 )
             self._db.execute("DROP TABLE moved")
 
-    def add(self, stream: str, rows: Iterable[Row]) -> None:
+    def add(self, stream: str, rows: Sequence[Row]) -> None:
         """Add events to a stream; inside a transaction."""
-        self._db.executemany(f'INSERT INTO "stream {stream}" VALUES (?, ?, ?)', rows)
+        self._insert(f'"stream {stream}"', "(?, ?, ?)", rows)
+
+    def _insert(self, table: str, row: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        one = f"INSERT INTO {table} VALUES {row}"
+        many = one + f", {row}" * (_TOGETHER - 1)
+        whole = len(rows) - len(rows) % _TOGETHER
+        for start in range(0, whole, _TOGETHER):
+            values = chain.from_iterable(rows[start : start + _TOGETHER])
+            self._db.execute(many, tuple(values))
+        self._db.executemany(one, rows[whole:])
 
     def remove(self, stream: str, numbers: Iterable[int]) -> None:
         """Remove events; inside a transaction."""
@@ -221,7 +234,7 @@ class Store:
     def see(self, messages: Iterable[Seen]) -> None:
         """Remember messages; inside a transaction."""
         rows = [message for message in messages if _is_text(message[0]) and _is_text(message[1])]
-        self._db.executemany("INSERT INTO seen VALUES (NULL, ?, ?, ?)", rows)
+        self._insert("seen", "(NULL, ?, ?, ?)", rows)
         self._since_forgotten += len(rows)
         if self._since_forgotten >= _FORGET_EVERY:
             self._since_forgotten = 0
