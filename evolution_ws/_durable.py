@@ -15,7 +15,8 @@ from collections import deque
 from collections.abc import Callable
 
 from . import _store_lock
-from ._durable_queue import DurableQueue, Signals
+from ._durable_entry import Signals
+from ._durable_queue import DurableQueue
 from ._durable_writer import Surroundings, Writer
 from ._queue import _wait, _wake
 from .config import ClientConfig

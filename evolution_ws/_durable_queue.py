@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import queue
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import attrs
-
+from ._durable_entry import Entry, Item, OverflowMark, Signals
 from ._queue import EventQueue, _wait, _wake
 from .config import ClientConfig, Overflow
 from .events import Event
@@ -19,65 +17,10 @@ from .exceptions import QueueOverflow
 from .lifecycle import LifecycleEvent
 
 
-if TYPE_CHECKING:
-    from ._durable_stream import Stream
-
-
 Delivered = Event | LifecycleEvent
 
 # What may wait for the writer, which takes all of it at once: plenty for one transaction.
 _MOST_PENDING = 2_000
-
-
-class OverflowMark:
-    """Stands where events are missing, for the policy that raises."""
-
-
-Item = Delivered | OverflowMark
-
-Sized = tuple[Item, int]
-"""What consumers get, and about how many bytes of memory it takes."""
-
-
-@attrs.define(eq=False)
-class Signals:
-    """What threads tell the writer, through nothing but single calls of C functions."""
-
-    put: queue.SimpleQueue[Put | None] = attrs.field(factory=queue.SimpleQueue)
-    """What was put; None is a mere call to look."""
-    done: deque[Done] = attrs.field(factory=deque)
-    """Events that are done."""
-    is_resting: bool = False
-    """Whether the writer has to be called for what is in *done*."""
-    late: Callable[[Done], object] | None = None
-    """Takes what is done when the writer is there no more."""
-
-    def wake(self) -> None:
-        """Have the writer look."""
-        self.put.put(None)
-
-
-@attrs.define(eq=False)
-class Done:
-    """Notes, when it is called, that an event is done."""
-
-    stream: Stream
-    number: int
-    length: int
-    """Bytes that it takes on the disk."""
-    signals: Signals
-    is_removed: bool = False
-    """Whether the writer knows already: an event may be called done more than once."""
-
-    def __call__(self) -> None:
-        # Called by threads that an exception may hit at any place: either it is noted or it is
-        # not, and nothing is locked.
-        self.signals.done.append(self)
-        signals = self.signals
-        if signals.is_resting:
-            signals.wake()
-        if signals.late is not None:
-            signals.late(self)
 
 
 class DurableQueue:
@@ -189,7 +132,7 @@ class DurableQueue:
             if self._is_keeping_up(size):
                 self._put_events += 1
                 self._put_bytes += size
-                signals.put.put((self, item, size))
+                signals.put.put(Entry(self, signals, item, size))
             else:
                 begins = self._count_drops(1)
         if begins:
@@ -283,17 +226,18 @@ class DurableQueue:
         if signals is not None:
             signals.wake()
 
-    def fitting(self, sized: Iterable[Sized]) -> Iterator[Sized]:
+    def fitting(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Yield what has room in memory, up to the first event that has none."""
         waiting, used = len(self.ready), self.ready.waiting_bytes
-        for item, size in sized:
-            if isinstance(item, Event):
+        for entry in entries:
+            used += entry.size
+            if entry.length:
                 # An event larger than the whole limit is let in alone: it would never fit.
-                too_large = waiting > 0 and used + size > self._config.queue_bytes
+                too_large = waiting > 0 and used > self._config.queue_bytes
                 if too_large or waiting >= self._maxsize:
                     return
-            waiting, used = waiting + 1, used + size
-            yield item, size
+            waiting += 1
+            yield entry
 
     def is_half_empty(self) -> bool:
         """Return whether it is time to read from the disk."""
@@ -365,7 +309,3 @@ class DurableQueue:
         """End the consumers' waiting, if the queue is closed and has been read to the end."""
         if self._closed and not self._pending and not self.behind:
             self.ready.close(self._error)
-
-
-Put = tuple[DurableQueue, Delivered, int]
-"""Something for a queue, and about how many bytes of memory it takes."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from ._durable_queue import Done, DurableQueue, Item, OverflowMark, Put, Signals, Sized
+from ._durable_entry import Entry, Item, OverflowMark, Signals
+from ._durable_queue import DurableQueue
 from ._packing import pack, unpack
 from ._queue import QueueClosed
 from ._seen import message_id
@@ -54,51 +55,46 @@ class Stream:
         self._next = total.last + 1
         self._cursor = 0
         """Events up to this number have been in memory."""
-        self._taken: list[Put] = []
+        self._taken: list[Entry] = []
         """What the present transaction has taken over."""
-        self._written: list[Sized] = []
-        """What the present transaction wrote, and what goes before it."""
-        self._marks: deque[tuple[int, Sized]] = deque(maxlen=_MOST_MARKS)
-        """What goes before the event of a number, which is on the disk only."""
+        self._written: list[Entry] = []
+        """What the present transaction wrote, and what goes between."""
+        self._marks: deque[Entry] = deque(maxlen=_MOST_MARKS)
+        """What goes before events that are on the disk only."""
         self._ends_with_mark = False
         queue.behind, queue.behind_bytes, queue.stored = total.events, total.size, total.size
 
     # Within a transaction
 
-    def remove(self, events: list[Done]) -> None:
+    def remove(self, entries: list[Entry]) -> None:
         """Forget events that are done."""
-        self._store.remove(self.queue.stream, [event.number for event in events])
-        self.queue.stored -= sum(event.length for event in events)
+        self._store.remove(self.queue.stream, [entry.number for entry in entries])
+        self.queue.stored -= sum(entry.length for entry in entries)
 
-    def write(self, puts: list[Put]) -> list[Seen]:
+    def write(self, entries: list[Entry]) -> list[Seen]:
         """Write what was put; return the messages in it."""
-        self._taken = puts
-        packed = [pack(item) if isinstance(item, Event) else b"" for _, item, _ in puts]
+        self._taken = entries
+        packed = [pack(one.item) if isinstance(one.item, Event) else b"" for one in entries]
         excess = self._make_room(packed)
         rows: list[Row] = []
         seen: list[Seen] = []
-        last = len(puts) - 1
-        for index, ((_, item, size), data) in enumerate(zip(puts, packed, strict=True)):
-            if not isinstance(item, Event):
-                self._written.append((item, size))
-                continue
-            if excess > 0 and self._is_refused(len(data), index == last):
-                excess -= len(data)
+        for entry, data in zip(entries, packed, strict=True):
+            length = len(data)
+            if length and excess > 0 and self._is_refused(length, entry is entries[-1]):
+                excess -= length
                 self._refuse()
                 continue
-            rows.append((self._next, size, data))
-            self._written.append((self._with_ack(item, self._next, len(data)), size))
-            number = message_id(item.type, item.data)
-            if number is not None:
-                seen.append((item.instance, number, item.replayed))
-            self.queue.stored += len(data)
-            self._next += 1
-            self._ends_with_mark = False
+            entry.number = self._next
+            self._written.append(entry)
+            if isinstance(entry.item, Event):
+                entry.length = length
+                rows.append((self._next, entry.size, data))
+                seen += _messages_in(entry.item)
+                self._next += 1
+                self.queue.stored += length
+                self._ends_with_mark = False
         self._store.add(self.queue.stream, rows)
         return seen
-
-    def _with_ack(self, event: Event, number: int, length: int) -> Event:
-        return event._with_ack(Done(self, number, length, self._signals))
 
     def _is_refused(self, length: int, is_last: bool) -> bool:
         """Return whether an event of a batch that is too large as a whole is not written."""
@@ -111,7 +107,8 @@ class Stream:
         self.queue.note_drops(1)
         if self._overflow is Overflow.RAISE and not self._ends_with_mark:
             self._ends_with_mark = True
-            self._written.append((OverflowMark(), 0))
+            mark = Entry(self.queue, self._signals, OverflowMark(), number=self._next)
+            self._written.append(mark)
 
     def _make_room(self, packed: list[bytes]) -> int:
         """Drop old events where new ones are worth more; return the bytes that are too many yet."""
@@ -131,7 +128,7 @@ class Stream:
         """Take the oldest items back that nobody holds yet; return how many, and their bytes."""
         ready = self.queue.ready
         taken = length = 0
-        events: list[Done] = []
+        entries: list[Entry] = []
         hand: list[Item] = []
         while length < excess:
             try:
@@ -141,10 +138,10 @@ class Stream:
             ready.accepted -= 1
             taken += 1
             item = hand.pop()
-            if isinstance(item, Event) and isinstance(item._ack, Done):
-                events.append(item._ack)
+            if isinstance(item, Event) and isinstance(item._ack, Entry):
+                entries.append(item._ack)
                 length += item._ack.length
-        self.remove(events)
+        self.remove(entries)
         return taken, length
 
     def _drop_behind(self, excess: int) -> int:
@@ -164,40 +161,34 @@ class Stream:
         written, self._written = self._written, []
         ready = [] if self.queue.behind else list(self.queue.fitting(written))
         self._hand_over(ready)
-        self._keep_back(written[len(ready) :])
+        for entry in written[len(ready) :]:
+            self._keep_back(entry)
         # Only now, so that what waits is counted at every moment.
-        self.queue.took(len(self._taken), sum(size for _, _, size in self._taken))
+        self.queue.took(len(self._taken), sum(entry.size for entry in self._taken))
         self._taken = []
         self.queue.note_level()
         self.queue.wake_putters()
 
-    def _keep_back(self, sized: list[Sized]) -> None:
-        """Leave events on the disk; what goes before each of them waits for it."""
-        found = [_done_of(item) for item, _ in sized]
-        number = self._next - sum(done is not None for done in found)
-        for done, mark in zip(found, sized, strict=True):
-            if done is None:
-                self._marks.append((number, mark))
-            else:
-                number = done.number + 1
-                self.queue.behind += 1
-                self.queue.behind_bytes += done.length
+    def _keep_back(self, entry: Entry) -> None:
+        if entry.length:
+            self.queue.behind += 1
+            self.queue.behind_bytes += entry.length
+        else:
+            self._marks.append(entry)
 
-    def _hand_over(self, sized: list[Sized]) -> None:
+    def _hand_over(self, entries: list[Entry]) -> None:
         room = self._most_items - len(self.queue.ready)
-        if len(sized) > room:  # nobody reads, and the line comes and goes
-            sized = self._with_fewer_marks(sized, room)
-        for item, _ in reversed(sized):
-            if (done := _done_of(item)) is not None:
-                self._cursor = done.number
-                break
-        self.queue.ready.extend(sized)
+        if len(entries) > room:  # nobody reads, and the line comes and goes
+            entries = self._with_fewer_marks(entries, room)
+        newest = (entry.number for entry in reversed(entries) if entry.length)
+        self._cursor = next(newest, self._cursor)
+        self.queue.ready.extend([(_given(entry), entry.size) for entry in entries])
 
-    def _with_fewer_marks(self, sized: list[Sized], room: int) -> list[Sized]:
-        kept: list[Sized] = []
-        for one in sized:
-            if len(kept) < room or isinstance(one[0], Event):
-                kept.append(one)
+    def _with_fewer_marks(self, entries: list[Entry], room: int) -> list[Entry]:
+        kept: list[Entry] = []
+        for entry in entries:
+            if entry.length or len(kept) < room:
+                kept.append(entry)
             else:
                 self.queue.note_drops(1)
         return kept
@@ -216,28 +207,29 @@ class Stream:
         if not self.can_load:
             return False
         rows = self._store.rows(queue.stream, self._cursor, _CHUNK)
-        found: list[Sized] = []
+        found: list[Entry] = []
         try:
             found.extend(queue.fitting(self._read(rows)))
         finally:  # what comes before a damaged event is good
             rows.close()
             self._hand_over(found)
-        events = [done for item, _ in found if (done := _done_of(item)) is not None]
-        queue.behind -= len(events)
-        queue.behind_bytes -= sum(done.length for done in events)
+        lengths = [entry.length for entry in found if entry.length]
+        queue.behind -= len(lengths)
+        queue.behind_bytes -= sum(lengths)
         if not queue.behind:
             self._hand_over(list(self._marks_before(self._next)))
-        return bool(events)
+        return bool(lengths)
 
-    def _read(self, rows: Iterable[Row]) -> Iterator[Sized]:
+    def _read(self, rows: Iterable[Row]) -> Iterator[Entry]:
         for number, size, data in rows:
             yield from self._marks_before(number)
-            yield self._with_ack(self._unpacked(number, data), number, len(data)), size
+            event = self._unpacked(number, data)
+            yield Entry(self.queue, self._signals, event, size, number, len(data))
 
-    def _marks_before(self, number: int) -> Iterator[Sized]:
+    def _marks_before(self, number: int) -> Iterator[Entry]:
         """Yield what has to come before the event with this number."""
-        while self._marks and self._marks[0][0] <= number:
-            yield self._marks.popleft()[1]
+        while self._marks and self._marks[0].number <= number:
+            yield self._marks.popleft()
 
     def _unpacked(self, number: int, data: bytes) -> Event:
         try:
@@ -246,7 +238,15 @@ class Stream:
             raise damaged(self._store.path) from None
 
 
-def _done_of(item: Item) -> Done | None:
-    """Return what notes that an event is done; None where the item is no event."""
-    ack = item._ack if isinstance(item, Event) else None
-    return ack if isinstance(ack, Done) else None
+def _messages_in(event: Event) -> list[Seen]:
+    number = message_id(event.type, event.data)
+    return [] if number is None else [(event.instance, number, event.replayed)]
+
+
+def _given(entry: Entry) -> Item:
+    """Return what consumers get; an event has its entry as its acknowledgement from then on."""
+    item, entry.item = entry.item, None
+    assert item is not None
+    if isinstance(item, Event):
+        item._carry(entry)
+    return item

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 import attrs
 
-from ._durable_queue import Done, DurableQueue, Put, Signals
+from ._durable_entry import Entry, Signals
+from ._durable_queue import DurableQueue
 from ._durable_stream import Stream
 from ._packing import unpack
 from ._store import Coverage, Row, Seen, Store
@@ -157,7 +158,7 @@ class Writer:
             for late in list(self._signals.done):  # it came between the last look and here
                 self._finish_late(late)
 
-    def _finish_late(self, event: Done) -> None:
+    def _finish_late(self, event: Entry) -> None:
         """
         Note that an event is done after the end; on the thread of its consumer.
 
@@ -189,7 +190,7 @@ class Writer:
 
     # What came
 
-    def _gather(self, timeout: float) -> list[Put]:
+    def _gather(self, timeout: float) -> list[Entry]:
         """Return the events that were put, after a wait of at most *timeout* for any."""
         events = self._take(timeout)
         if timeout > 0 and self._signals.done:
@@ -206,7 +207,7 @@ class Writer:
     def _can_load(self) -> bool:
         return any(stream.can_load for stream in self._streams.values())
 
-    def _take(self, timeout: float) -> list[Put]:
+    def _take(self, timeout: float) -> list[Entry]:
         signals = self._signals
         try:
             if timeout > _GATHER:
@@ -235,12 +236,12 @@ class Writer:
 
     # What is done with it
 
-    def _write(self, events: list[Put], coverage: Coverage | None) -> None:
+    def _write(self, events: list[Entry], coverage: Coverage | None) -> None:
         done = self._take_done()
         if events or done or coverage is not None:
             with self._store.transaction():
-                for stream, events_done in done.items():
-                    stream.remove(events_done)
+                for name, entries in done.items():
+                    self._streams[name].remove(entries)
                 self._store.see(self._write_events(events))
                 if coverage is not None:
                     self._store.cover(coverage)
@@ -251,24 +252,20 @@ class Writer:
             self._coverage = coverage
             self._shrink(1)
 
-    def _take_done(self) -> dict[Stream, list[Done]]:
-        found: dict[Stream, list[Done]] = {}
+    def _take_done(self) -> dict[str, list[Entry]]:
         done = self._signals.done
-        for _ in range(len(done)):
-            event = done.popleft()
-            if not event.is_removed:
-                event.is_removed = True
-                found.setdefault(event.stream, []).append(event)
-        return found
+        found = []
+        for entry in [done.popleft() for _ in range(len(done))]:
+            if not entry.is_removed:
+                entry.is_removed = True
+                found.append(entry)
+        return _by_stream(found)
 
-    def _write_events(self, events: list[Put]) -> list[Seen]:
+    def _write_events(self, events: list[Entry]) -> list[Seen]:
         """Write the events of each queue; return the messages in them, each once."""
-        shares: dict[str, list[Put]] = {}
-        for put in events:
-            shares.setdefault(put[0].stream, []).append(put)
         seen: dict[Seen, None] = {}
-        for name, share in shares.items():
-            seen.update(dict.fromkeys(self._streams[name].write(share)))
+        for name, entries in _by_stream(events).items():
+            seen.update(dict.fromkeys(self._streams[name].write(entries)))
         return list(seen)
 
     def _shrink(self, rounds: int) -> None:
@@ -279,12 +276,19 @@ class Writer:
             pass
 
 
-def _remove(path: str, run: int, event: Done) -> None:
+def _by_stream(entries: list[Entry]) -> dict[str, list[Entry]]:
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry.queue.stream, []).append(entry)
+    return found
+
+
+def _remove(path: str, run: int, event: Entry) -> None:
     store = Store(path)
     try:
         with store.transaction():
             if store.run == run:
-                store.remove(event.stream.queue.stream, [event.number])
+                store.remove(event.queue.stream, [event.number])
     finally:
         store.close()
 

@@ -290,10 +290,14 @@ class Event:
         envelope = {name: item for name, item in self._envelope.items() if name != "apikey"}
         return {**self.__dict__, "_envelope": envelope, "_ack": None}
 
-    def _with_ack(self, ack: Callable[[], None] | None) -> Event:
-        # The inbox's own hook: several consumers share one event, so it is a copy.
+    def _carry(self, ack: Callable[[], None]) -> None:
+        # The inbox's own hook, before anybody has the event.
+        object.__setattr__(self, "_ack", ack)
+
+    def _copy(self) -> Event:
+        # For consumers with an inbox of their own; unlike copy.copy(), with the key.
         copy = blank(type(self))
-        copy.__dict__.update(self.__dict__, _ack=ack)
+        copy.__dict__.update(self.__dict__)
         return copy
 
     def _text(self, key: str) -> str | None:

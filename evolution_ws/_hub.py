@@ -188,9 +188,12 @@ class Hub:
         """Put *event*, which takes *size* bytes of memory, into the queues that want it."""
         name = event.type
         consumers = self._by_name.get(name)
-        for consumer in self._consumers_of(name) if consumers is None else consumers:
+        if consumers is None:
+            consumers = self._consumers_of(name)
+        is_shared = self._durable is not None and len(consumers) > 1
+        for consumer in consumers:
             if consumer.accepts(event):
-                consumer.queue.put(event, size)
+                consumer.queue.put(_own(event) if is_shared else event, size)
 
     def deliver_patiently(self, event: Event, size: int) -> bool:
         """
@@ -204,7 +207,7 @@ class Hub:
                 self._wait_for_room(consumer, size)
                 if self._is_closed:
                     return False
-                consumer.queue.put(event, size)
+                consumer.queue.put(_own(event) if self._durable is not None else event, size)
         return not self._is_closed
 
     def _wait_for_room(self, consumer: Consumer, size: int) -> None:
@@ -255,6 +258,11 @@ class Hub:
         """Return the number of events that wait, and the memory that they take in bytes."""
         queues = [consumer.queue for consumer in self._consumers]
         return sum(map(len, queues)), sum(queue.waiting_bytes for queue in queues)
+
+
+def _own(event: Delivered) -> Delivered:
+    """Return an event for one consumer: done for one of them is not done for all."""
+    return event._copy() if isinstance(event, Event) else event
 
 
 def _reporter(label: str) -> Callable[[int], None]:

@@ -17,7 +17,7 @@ LAYERS = (
     # 1: pure; no socket, no file, no thread of its own
     {
         *("_acks", "_address", "_callbacks", "_chat_events", "_client_html", "_content"),
-        *("_durable_queue", "_event_html", "facts", "markup"),
+        *("_durable_entry", "_durable_queue", "_event_html", "facts", "markup"),
         *("_event", "_event_id", "_explain", "_group_events", "_history", "_holding", "_hub"),
         *("_identity", "_instance_events", "_intake", "_joins", "_json", "_json_safe"),
         *("_message_events", "_names", "_notices", "_packets", "_packing", "_parts", "_progress"),

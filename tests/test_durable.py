@@ -257,6 +257,19 @@ def test_subscriptions_are_in_memory(server: FakeEvolutionServer, path: str) -> 
     assert sorted(inspect(path).streams) == ["callbacks-1"]
 
 
+def test_a_subscription_is_not_done_for_the_inbox(server: FakeEvolutionServer, path: str) -> None:
+    """Both have the event; what one of them does with it says nothing of the other."""
+    with client_of(server, path) as client, client.subscribe() as stream:
+        emit(server, 1, 2)
+        events = [stream.get(5), stream.get(5)]
+        for event in events:
+            event.ack()
+        stream.close()
+        received(client, 2)
+
+    assert left_over(path) == [1, 2]
+
+
 @pytest.mark.parametrize(("before", "after"), [(3, 1), (1, 4), (2, 3)], ids=str)
 def test_another_number_of_callback_threads(
     server: FakeEvolutionServer, path: str, before: int, after: int

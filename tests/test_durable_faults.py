@@ -29,6 +29,9 @@ from tests.durable_tools import (
 from tests.helpers import CEILING, in_thread, wait_until
 
 
+ROUNDS = 6
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> str:
     """Return the path of a file that does not exist yet."""
@@ -47,8 +50,6 @@ with client, open(sys.argv[3], "a") as journal:
         journal.write(f"{event.data['seq']} {event.redelivered:d}\\n")
         journal.flush()
 """
-
-ROUNDS = 6
 
 
 def rows_of(path: str) -> list[list[str]]:
@@ -71,7 +72,10 @@ def test_a_killed_process_loses_nothing_that_it_stored(
     processed: set[str] = set()
     unheard: set[str] = set()
     left: list[list[str]] = []
-    for _ in range(ROUNDS):
+    kills = 0
+    # How far a process gets before it is killed depends on the machine.
+    while kills < ROUNDS or len(processed) <= 100:
+        kills += 1
         begin = len(journal.read_text().splitlines())
         process = python(CONSUMER, server.url, path, str(journal))
         expect(process, "ready")
@@ -100,8 +104,6 @@ def test_a_killed_process_loses_nothing_that_it_stored(
         newest = max(map(int, known))
         assert known | unheard == {str(number) for number in range(newest + 1)} | unheard
         unheard |= {str(number) for number in range(newest + 1, emitted)}
-
-    assert len(processed) > 100
 
 
 def test_what_was_acknowledged_does_not_come_again(server: FakeEvolutionServer, path: str) -> None:
@@ -259,10 +261,12 @@ def test_damage_while_running(server: FakeEvolutionServer, path: str) -> None:
     client = client_of(server, path, queue_size=5)
     emit(server, *range(200), size=3_000, store=False)
     received(client, 200)
-    writer = client._core.durable._writer  # type: ignore[union-attr]
-    assert writer is not None
-    writer._store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    writer._store._db.execute("PRAGMA cache_size = 1")
+    inbox = client._core.durable
+    assert inbox is not None
+    assert inbox._writer is not None
+    with inbox._busy:  # in the middle of a transaction there would be no checkpoint
+        inbox._writer._store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        inbox._writer._store._db.execute("PRAGMA cache_size = 1")
     with open(path, "r+b") as file:
         for page in range(20, os.path.getsize(path) // 4096):
             file.seek(page * 4096)

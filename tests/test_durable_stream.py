@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from evolution_ws import ClientConfig, Event, InboxError, Overflow, QueueOverflow
-from evolution_ws._durable_queue import DurableQueue, Signals
+from evolution_ws._durable_entry import Signals
+from evolution_ws._durable_queue import DurableQueue
 from evolution_ws._durable_stream import Stream
 from evolution_ws._packing import pack
 from evolution_ws._queue import QueueClosed

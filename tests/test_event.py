@@ -180,7 +180,8 @@ def test_acknowledgement() -> None:
     """Acknowledging reaches the inbox that delivered the event, and nobody otherwise."""
     done: list[str] = []
     event = Event("call", "a", received_at=1)
-    delivered = event._with_ack(lambda: done.append("done"))
+    delivered = event._copy()
+    delivered._carry(lambda: done.append("done"))
 
     event.ack()
     assert done == []

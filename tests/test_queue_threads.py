@@ -277,3 +277,30 @@ def test_producers_on_several_threads_lose_nothing() -> None:
 
     assert (queue.accepted, queue.waiting_bytes) == (8000, 8000)
     assert sorted(drain(queue)) == list(range(8000))
+
+
+# Several at once
+
+
+def test_several_items_wake_as_many_consumers() -> None:
+    """Each of them gets one, and nobody sleeps on beside what waits."""
+    queue = make()
+    takers = [in_thread(take, queue, 60) for _ in range(3)]
+    waiting(queue, 3)
+
+    queue.extend([(1, 10), (2, 20), (3, 30), (4, 40)])
+
+    assert sorted(taker.result() for taker in takers) == [1, 2, 3]
+    assert (drain(queue), queue.accepted, queue.waiting_bytes) == ([4], 4, 0)
+
+
+def test_a_closed_queue_takes_none_of_several() -> None:
+    """As with a single one."""
+    queue = make()
+    queue.extend([(1, 10), (2, 20)])
+    waits = queue.waiting_bytes
+    queue.close()
+
+    queue.extend([(3, 30)])
+
+    assert (waits, drain(queue), queue.accepted) == (30, [1, 2], 2)

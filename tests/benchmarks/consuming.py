@@ -134,6 +134,7 @@ def delivery() -> Iterable[Measure]:
             Goal("cpu", "without orjson", "raw", 1 / 18),
             Goal("cpu", "callback", ours, 1.3),
             Goal("cpu", "durable", ours, 3),
+            Goal("rate", "durable", ours, 1 / 3, at_least=True),
         ),
         TEXT.prepare,
     )
