@@ -57,8 +57,7 @@ class Relay:
             socket.create_connection(self._listener.getsockname(), 1).close()
         self._listener.close()
         for sock in list(self._sockets):
-            with contextlib.suppress(OSError):
-                socket.socket.shutdown(getattr(sock, "inner", sock), socket.SHUT_RDWR)
+            _cut(sock)
         for thread in list(self._threads):
             thread.join(PATIENCE)
         for sock in self._sockets:
@@ -80,8 +79,7 @@ class Relay:
     def _serve(self, sock: socket.socket) -> None:
         with contextlib.suppress(OSError):
             self._pass_on(sock)
-        with contextlib.suppress(OSError):
-            socket.socket.shutdown(getattr(sock, "inner", sock), socket.SHUT_RDWR)
+        _cut(sock)
 
     def _pass_on(self, sock: socket.socket) -> None:
         sock.settimeout(PATIENCE)
@@ -125,5 +123,11 @@ def _pump(source: socket.socket | TlsStream, sink: socket.socket | TlsStream) ->
         while data := source.recv(65_536):
             sink.sendall(data)
     for sock in (source, sink):
-        with contextlib.suppress(OSError):
-            socket.socket.shutdown(getattr(sock, "inner", sock), socket.SHUT_RDWR)
+        _cut(sock)
+
+
+def _cut(sock: socket.socket | TlsStream) -> None:
+    inner = sock.inner if isinstance(sock, TlsStream) else sock
+    with contextlib.suppress(OSError):
+        # The shutdown() of an SSLSocket would end its encryption under a thread that reads.
+        socket.socket.shutdown(inner, socket.SHUT_RDWR)

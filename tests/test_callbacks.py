@@ -34,6 +34,10 @@ def add(
     )
 
 
+def _answer(takes: bool, event: object) -> bool:
+    return takes
+
+
 def run_all(callbacks: Callbacks) -> None:
     """Run callbacks for one event of each kind."""
     for event in (CALL, CHAT, DOWN):
@@ -355,11 +359,10 @@ def test_run_tells_what_became_of_the_event(
     """Nobody took it, all returned, or one of them raised."""
     registry = Callbacks()
     for fails, takes in callbacks:
-        registry.add(
-            None,
+        add(
+            registry,
             (lambda event: 1 / 0) if fails else (lambda event: None),
-            None,
-            lambda event, takes=takes: takes,
+            predicate=functools.partial(_answer, takes),
         )
 
     assert expected is registry.run(Event("call", "sales"))

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -168,8 +169,8 @@ def test_emitting(example_server: FakeEvolutionServer) -> None:
         code, out = example.finish()
 
     assert (code, out) == (0, "sent\n")
-    emitted = [entry.args[0]["number"] for entry in example_server.received]
-    assert emitted == [0, 1, 2]
+    emitted: list[Any] = [entry.args[0] for entry in example_server.received]
+    assert [data["number"] for data in emitted] == [0, 1, 2]
 
 
 def test_every_example_is_tested() -> None:
