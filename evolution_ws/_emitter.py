@@ -68,7 +68,8 @@ class Emitter:
             if session.is_over and waiter.empty():
                 # It may have ended before the waiter was there to be told.
                 raise ConnectionLost("the connection dropped before the server answered")
-            answer = waiter.get(timeout=max(0.0, deadline - time.monotonic()))
+            left = min(deadline - time.monotonic(), threading.TIMEOUT_MAX)
+            answer = waiter.get(timeout=max(0.0, left))
         except queue.Empty:
             raise TimeoutError(
                 f"no acknowledgement of {event!r} within {timeout:g} seconds "

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timezone
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +39,32 @@ class Overflow(enum.Enum):
     """End the stream: the consumer gets :exc:`~evolution_ws.QueueOverflow`."""
 
 
+# No socket waits for much longer than three weeks.
+_LONGEST = 86_400
+
+
+def _number(attribute: attrs.Attribute[Any], value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ConfigError(f"{attribute.name} has to be a number, not {value!r}")
+    return value
+
+
 def _positive(_: Any, attribute: attrs.Attribute[Any], value: float) -> None:
-    if not value > 0:
+    if not _number(attribute, value) > 0:
         raise ConfigError(f"{attribute.name} has to be greater than 0, not {value!r}")
 
 
 def _not_negative(_: Any, attribute: attrs.Attribute[Any], value: float) -> None:
-    if not value >= 0:
+    if not _number(attribute, value) >= 0:
         raise ConfigError(f"{attribute.name} must not be negative: {value!r}")
+
+
+def _seconds(_: Any, attribute: attrs.Attribute[Any], value: float) -> None:
+    if not 0 < _number(attribute, value) <= _LONGEST:
+        raise ConfigError(
+            f"{attribute.name} has to be greater than 0 seconds and at most a day "
+            f"({_LONGEST}), not {value!r}"
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -58,10 +77,10 @@ class Backoff:
         Client(url, backoff=Backoff(maximum=5, attempts=10))
     """
 
-    initial: float = attrs.field(default=0.5, validator=_positive)
+    initial: float = attrs.field(default=0.5, validator=_seconds)
     """First pause in seconds."""
 
-    maximum: float = attrs.field(default=30.0, validator=_positive)
+    maximum: float = attrs.field(default=30.0, validator=_seconds)
     """Longest pause in seconds."""
 
     factor: float = attrs.field(default=2.0, validator=_positive)
@@ -133,16 +152,16 @@ class ClientConfig:
     The settings of a :class:`~evolution_ws.Client`.
 
     Any field may be given to the client as a keyword instead. Times are in
-    seconds, sizes in bytes unless they count events.
+    seconds, at most a day; sizes in bytes unless they count events.
     """
 
     backoff: Backoff = attrs.field(factory=Backoff)
     """Pauses between attempts to connect."""
 
-    connect_timeout: float = attrs.field(default=10.0, validator=_positive)
+    connect_timeout: float = attrs.field(default=10.0, validator=_seconds)
     """Longest time for one attempt to connect, from the name look-up to the joined namespace."""
 
-    close_timeout: float = attrs.field(default=5.0, validator=_positive)
+    close_timeout: float = attrs.field(default=5.0, validator=_seconds)
     """Longest time that :meth:`Client.close` takes, unless told otherwise."""
 
     queue_size: int = attrs.field(default=10_000, validator=_not_negative)
@@ -154,7 +173,7 @@ class ClientConfig:
     overflow: Overflow = attrs.field(default=Overflow.DROP_OLDEST, converter=_to_overflow)
     """What a full queue does."""
 
-    put_timeout: float = attrs.field(default=5.0, validator=_positive)
+    put_timeout: float = attrs.field(default=5.0, validator=_seconds)
     """How long :attr:`Overflow.BLOCK` holds the connection back. While it does, the server's pings
     go unanswered, so it has to stay well under the server's ping timeout (20 seconds)."""
 

@@ -264,6 +264,7 @@ def test_call_returns_the_acknowledgement(answer: Any, value: Any) -> None:
         make_client(server.url) as client,
     ):
         assert client.call("ask", b"data", timeout=10) == value
+        assert client.call("ask", b"data", timeout=math.inf) == value
 
 
 def test_calls_of_many_threads_get_their_own_answers() -> None:
