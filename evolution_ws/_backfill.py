@@ -9,9 +9,12 @@ a namespace came into being.
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +22,7 @@ import attrs
 
 from ._history import HistoryReader, event_of
 from ._holding import EVERY_INSTANCE, Holding
+from ._queue import _wait_for, _wake
 from ._seen import SeenMessages
 from ._windows import Windows
 from .events import Event
@@ -37,6 +41,8 @@ _SETTLE = 1.0
 _LONGEST_HOLD = 10.0
 # Pauses between attempts when the history cannot be had; some five minutes in all.
 _PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 60.0, 60.0, 90.0)
+# Longest wait for a thread that has said that it ends.
+_LAST_INSTRUCTIONS = 1.0
 # Answers that another attempt will not change.
 _FINAL = frozenset({400, 401, 403, 404})
 
@@ -97,9 +103,14 @@ class Backfill:
         self._begin()
 
     def _begin(self) -> None:
-        self._changing = threading.Condition()
+        self._changing = threading.Lock()
+        self._calls: queue.SimpleQueue[None] = queue.SimpleQueue()
+        """Has the thread look again."""
         self._jobs: dict[str, _Job] = {}
         self._thread: threading.Thread | None = None
+        self._ending: set[threading.Thread] = set()
+        """The threads that have not come to their end."""
+        self._waiters: deque[threading.Lock] = deque()
         self._stopped = False
         self._api: Api | None = None
 
@@ -203,10 +214,8 @@ class Backfill:
 
     def stop(self) -> None:
         """End the thread soon, whatever it does."""
-        with self._changing:
-            self._stopped = True
-            self._jobs.clear()
-            self._changing.notify_all()
+        self._stopped = True
+        self._calls.put(None)
         if self._api is not None:
             self._api.close()
         if self._thread is None:
@@ -214,11 +223,13 @@ class Backfill:
 
     def finish(self, timeout: float) -> bool:
         """Wait for the thread's end at most *timeout* seconds; return whether it ended."""
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout)
-            return not thread.is_alive()
-        return True
+        threads = self._ending - {threading.current_thread()}
+        # Not by join(): until Python 3.12, one that is interrupted takes the thread for ended.
+        done = _wait_for(self._waiters, lambda: not threads & self._ending, timeout)
+        if done:
+            for thread in threads:
+                thread.join(_LAST_INSTRUCTIONS)
+        return done
 
     def _schedule(self, name: str, now: float) -> None:
         if not self._has_use():
@@ -237,35 +248,43 @@ class Backfill:
             clock = time.monotonic()
             start = self.windows.owe(name, now)
             self._jobs[name] = _Job(name, start, clock + _SETTLE, clock + _LONGEST_HOLD)
-            self._changing.notify_all()
+            self._calls.put(None)
             self._start_thread()
 
     def _start_thread(self) -> None:
         if self._thread is not None:
             return
         self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+        self._ending.add(self._thread)
         try:
             self._thread.start()
         except RuntimeError:  # the interpreter is ending
+            self._ending.discard(self._thread)
             self._thread = None
             self._jobs.clear()
 
     # The thread
 
     def _work(self) -> None:
-        while self._has_jobs():
-            job = self._next_job()
-            if job is None:
-                self._release_impatient()
-            else:
-                self._run(job)
-        if self._stopped:  # otherwise what is held waits for a window that is yet to come
-            self._holding.release_all()
+        try:
+            while self._has_jobs():
+                job = self._next_job()
+                if job is None:
+                    self._release_impatient()
+                else:
+                    self._run(job)
+            if self._stopped:  # otherwise what is held waits for a window that is yet to come
+                self._holding.release_all()
+        finally:
+            self._ending.discard(threading.current_thread())
+            while self._waiters:
+                _wake(self._waiters)
 
     def _has_jobs(self) -> bool:
         with self._changing:
             if self._jobs and not self._stopped:
                 return True
+            self._jobs.clear()
             self._thread = None  # the next gap starts another
             return False
 
@@ -273,13 +292,14 @@ class Backfill:
         """Return the job that is due; None, after a wait, when none is due yet."""
         with self._changing:
             job = min(self._jobs.values(), key=lambda job: job.due, default=None)
-            if job is None:
-                return None
-            wait = job.due - time.monotonic()
-            if wait <= 0:
-                return job
-            self._changing.wait(min(wait, 1.0))
+        if job is None:
             return None
+        wait = job.due - time.monotonic()
+        if wait <= 0:
+            return job
+        with suppress(queue.Empty):
+            self._calls.get(timeout=min(wait, 1.0))
+        return None
 
     def _release_impatient(self) -> None:
         now = time.monotonic()

@@ -40,24 +40,30 @@ class Connection(Supervisor):
     def start(self) -> bool:
         """Start the supervisor unless it runs; return whether this call did."""
         with self._starting:
-            if self._state not in (_S.NEW, _S.FAILED):
+            if self._is_dismissed or self._state not in (_S.NEW, _S.FAILED):
                 return False
-            self._closing, self._abandoned, self._failure, self.error = False, None, None, None
-            self.was_forked = self._has_told = False
-            self.backfill.started()
-            self._move(_S.CONNECTING)
-            self._thread = threading.Thread(
-                target=self.run, name=f"{self._name}-supervisor", daemon=True
-            )
-            try:
-                self._thread.start()
-            except RuntimeError as exc:
-                self._thread = None
-                self._has_told = True
-                self._move(_S.FAILED)
-                self.error = explain(exc, str(self._address))
-                raise self.error from None
-            return True
+            self._start()
+        self.announce()
+        if self._is_dismissed:  # by a signal handler that struck above, for example
+            self.request_close()
+        return True
+
+    def _start(self) -> None:
+        self._closing, self._abandoned, self._failure, self.error = False, None, None, None
+        self.was_forked = self._has_told = False
+        self.backfill.started()
+        self._move(_S.CONNECTING)
+        self._thread = threading.Thread(
+            target=self.run, name=f"{self._name}-supervisor", daemon=True
+        )
+        try:
+            self._thread.start()
+        except RuntimeError as exc:
+            self._thread = None
+            self._has_told = True
+            self._move(_S.FAILED)
+            self.error = explain(exc, str(self._address))
+            raise self.error from None
 
     def wait_open(self, has_started: bool, timeout: float | None, failures: int) -> None:
         """
@@ -100,7 +106,7 @@ class Connection(Supervisor):
             raise self._why_not_open(timeout) if done else self._too_late(timeout)
 
     def _why_not_open(self, timeout: float | None) -> Exception:
-        if self.state in (_S.CLOSED, _S.CLOSING):
+        if self._is_dismissed or self.state in (_S.CLOSED, _S.CLOSING):
             return ClientClosed("the client is closed; make a new one")
         if self.error is not None:
             return copy.copy(self.error)  # a raised one would hold the client for ever
@@ -141,11 +147,15 @@ class Connection(Supervisor):
 
     def close(self, timeout: float) -> bool:
         """Close, and wait for it at most *timeout* seconds; return whether it is done."""
-        with self._starting:
-            if self._state in (_S.NEW, _S.FAILED):
-                self._move(_S.CLOSED)
-                self.announce()
+        self._is_dismissed = True
         self.request_close()
+        # Whoever starts it sees that at the end; the handler of a signal that struck in there
+        # must not wait for it.
+        if not self.wait_until(lambda: not self._starting.locked(), GRACE):
+            return False
+        if self._state in (_S.NEW, _S.FAILED):
+            self._move(_S.CLOSED)
+            self.announce()
         thread = self._thread
         if thread is None or thread is threading.current_thread():
             return self.has_ended()
@@ -163,4 +173,4 @@ class Connection(Supervisor):
         if session is not None:
             session.let_go()
         if was_used:
-            self._state, self.was_forked = _S.NEW, True
+            self._state, self.was_forked, self._is_dismissed = _S.NEW, True, False

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 import zlib
+from collections import deque
 
 import attrs
 
 from ._callbacks import Callbacks, Outcome
 from ._hub import Consumer, Delivered, Hub
-from ._queue import QueueClosed
+from ._queue import QueueClosed, _wait_for, _wake
 from .exceptions import QueueOverflow
 from .lifecycle import LifecycleEvent
 
 
 _log = logging.getLogger("evolution_ws")
+
+# Longest wait for a thread that has said that it ends.
+_LAST_INSTRUCTIONS = 1.0
 
 
 @attrs.define(eq=False)
@@ -51,8 +54,8 @@ class Dispatcher:
         self._hub = hub
         self._name = name
         self._starting = threading.Lock()
-        self._threads: list[threading.Thread] = []
-        self._alive: set[int] = set()
+        self._threads: set[threading.Thread] = set()
+        self._waiters: deque[threading.Lock] = deque()
         self._shards = [
             _Shard(
                 hub.new_queue("the queue of the callbacks", stream=f"callbacks-{number + 1}"),
@@ -77,18 +80,20 @@ class Dispatcher:
     def start(self) -> None:
         """Start the threads, if there are callbacks and they do not run."""
         with self._starting:
-            if not self._is_listening or self._alive:
+            if not self._is_listening or self._threads:
                 return
-            self._threads = []
             for shard in self._shards:
                 suffix = f"-{shard.number + 1}" if len(self._shards) > 1 else ""
                 thread = threading.Thread(
                     target=self._work, args=(shard,), name=f"{self._name}-callbacks{suffix}"
                 )
                 thread.daemon = True  # a callback that never returns must not hold the exit up
-                self._alive.add(shard.number)
-                self._threads.append(thread)
-                thread.start()
+                self._threads.add(thread)
+                try:
+                    thread.start()
+                except RuntimeError:
+                    self._threads.discard(thread)
+                    raise
 
     def _work(self, shard: _Shard) -> None:
         try:
@@ -110,16 +115,18 @@ class Dispatcher:
             # The reason for which the client failed: run() and events() raise it to the user.
             _log.debug("callbacks end: %s", type(exc).__name__)
         finally:
-            self._alive.discard(shard.number)
+            self._threads.discard(threading.current_thread())
+            while self._waiters:
+                _wake(self._waiters)
 
     def is_working(self) -> bool:
         """Return whether any thread is at work or waits for some."""
-        return bool(self._alive)
+        return bool(self._threads)
 
     def after_fork(self) -> None:
         """Forget the threads, which exist in the parent only."""
         self._starting = threading.Lock()
-        self._threads, self._alive = [], set()
+        self._threads, self._waiters = set(), deque()
         if not self._is_listening:  # otherwise the hub knows the shards
             for shard in self._shards:
                 shard.queue = shard.queue.fresh()
@@ -136,17 +143,17 @@ class Dispatcher:
         Returns:
             Whether all threads ended.
         """
-        deadline = time.monotonic() + timeout
-        current = threading.current_thread()
-        for thread in self._threads:
-            if thread is not current:
-                thread.join(max(0.0, deadline - time.monotonic()))
-        late = [t.name for t in self._threads if t is not current and t.is_alive()]
-        if late:
+        threads = self._threads - {threading.current_thread()}
+        # Not by join(): until Python 3.12, one that is interrupted takes the thread for ended.
+        if not _wait_for(self._waiters, lambda: not threads & self._threads, timeout):
             for shard in self._shards:
                 shard.queue.discard()
+            late = sorted(thread.name for thread in threads & self._threads)
             _log.warning("a callback has not returned; %s goes on without being waited for", late)
-        return not late
+            return False
+        for thread in threads:
+            thread.join(_LAST_INSTRUCTIONS)
+        return True
 
 
 def shard_of(event: Delivered, count: int) -> int:

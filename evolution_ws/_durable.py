@@ -18,7 +18,7 @@ from . import _store_lock
 from ._durable_entry import Signals
 from ._durable_queue import DurableQueue
 from ._durable_writer import Surroundings, Writer
-from ._queue import _wait, _wake
+from ._queue import _wait, _wait_for, _wake
 from .config import ClientConfig
 from .exceptions import InboxError
 
@@ -134,12 +134,8 @@ class DurableInbox:
         """
         self._end_at = 0.0
         self._signals.wake()
-        deadline = time.monotonic() + timeout
-        while self._state != _CLOSED:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            _wait(self._waiters, min(left, _SLICE), lambda: self._state == _CLOSED)
+        if not _wait_for(self._waiters, lambda: self._state == _CLOSED, timeout):
+            return False
         if self._thread is not None:
             self._thread.join(_SLICE)  # its last instructions
         return True

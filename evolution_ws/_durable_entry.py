@@ -21,7 +21,8 @@ class OverflowMark:
     """Stands where events are missing, for the policy that raises."""
 
 
-Item = Event | LifecycleEvent | OverflowMark
+Delivered = Event | LifecycleEvent
+Item = Delivered | OverflowMark
 
 
 @attrs.define(eq=False)
@@ -45,15 +46,17 @@ class Signals:
 @attrs.define(eq=False)
 class Entry:
     """
-    Something for a consumer, from its arrival until it is done; called then by the event.
+    Something for a consumer, from its arrival until it is done.
 
-    One object all the way, because the writer handles many thousands a second.
+    The event calls it to say that it is done. One object all the way, because the writer handles
+    many thousands a second.
     """
 
     queue: DurableQueue
     signals: Signals
-    item: Item | None
-    """None once consumers can have it: an event knows its entry from then on."""
+    item: Item | bytes | None
+    """Bytes before they are read from the disk; None once consumers can have it: the event holds
+    its entry from then on, and the two must not be a cycle."""
     size: int = 0
     """Bytes of memory, about."""
     number: int = 0
@@ -61,13 +64,13 @@ class Entry:
     length: int = 0
     """Bytes on the disk; 0 where it is not stored."""
     is_removed: bool = False
-    """Whether the writer knows already that it is done: that can be said more than once."""
+    """Whether the file has it no more: it can be said more than once that it is done."""
 
     def __call__(self) -> None:
         # Called by threads that an exception may hit at any place: either it is noted or it is
         # not, and nothing is locked.
-        self.signals.done.append(self)
         signals = self.signals
+        signals.done.append(self)
         if signals.is_resting:
             signals.wake()
         if signals.late is not None:

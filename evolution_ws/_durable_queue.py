@@ -9,15 +9,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ._durable_entry import Entry, Item, OverflowMark, Signals
+from ._durable_entry import Delivered, Entry, Item, OverflowMark, Signals
 from ._queue import EventQueue, _wait, _wake
 from .config import ClientConfig, Overflow
 from .events import Event
 from .exceptions import QueueOverflow
-from .lifecycle import LifecycleEvent
 
-
-Delivered = Event | LifecycleEvent
 
 # What may wait for the writer, which takes all of it at once: plenty for one transaction.
 _MOST_PENDING = 2_000
@@ -52,7 +49,7 @@ class DurableQueue:
         self._on_episode = on_episode
         self._register = register
         self._maxsize = config.queue_size or ClientConfig().queue_size
-        # Without limits of its own: what was stored must not be dropped here. See is_full().
+        # Without limits of its own: what was stored must not be dropped here. See fitting().
         self.ready: EventQueue[Item] = EventQueue(sys.maxsize, sys.maxsize)
         """Events that are stored, and in memory."""
         self._most_pending = max(1, config.queue_bytes // 8)
@@ -226,19 +223,6 @@ class DurableQueue:
         if signals is not None:
             signals.wake()
 
-    def fitting(self, entries: Iterable[Entry]) -> Iterator[Entry]:
-        """Yield what has room in memory, up to the first event that has none."""
-        waiting, used = len(self.ready), self.ready.waiting_bytes
-        for entry in entries:
-            used += entry.size
-            if entry.length:
-                # An event larger than the whole limit is let in alone: it would never fit.
-                too_large = waiting > 0 and used > self._config.queue_bytes
-                if too_large or waiting >= self._maxsize:
-                    return
-            waiting += 1
-            yield entry
-
     def is_half_empty(self) -> bool:
         """Return whether it is time to read from the disk."""
         ready = self.ready
@@ -273,6 +257,19 @@ class DurableQueue:
             self._taken_events, self._taken_bytes = self._put_events, self._put_bytes
         self.behind = self.behind_bytes = self.stored = 0
         self.ready.close(self._error or error)
+
+    def fitting(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Yield what has room in memory, up to the first event that has none."""
+        waiting, used = len(self.ready), self.ready.waiting_bytes
+        for entry in entries:
+            used += entry.size
+            if entry.length:
+                # An event larger than the whole limit is let in alone: it would never fit.
+                too_large = waiting > 0 and used > self._config.queue_bytes
+                if too_large or waiting >= self._maxsize:
+                    return
+            waiting += 1
+            yield entry
 
     def took(self, events: int, size: int) -> None:
         """Note that events that were put are the writer's now."""

@@ -68,19 +68,25 @@ class Stream:
 
     def remove(self, entries: list[Entry]) -> None:
         """Forget events that are done."""
-        self._store.remove(self.queue.stream, [entry.number for entry in entries])
-        self.queue.stored -= sum(entry.length for entry in entries)
+        numbers = []
+        for entry in entries:
+            if not entry.is_removed:
+                entry.is_removed = True
+                numbers.append(entry.number)
+                self.queue.stored -= entry.length
+        self._store.remove(self.queue.stream, numbers)
 
     def write(self, entries: list[Entry]) -> list[Seen]:
         """Write what was put; return the messages in it."""
         self._taken = entries
         packed = [pack(one.item) if isinstance(one.item, Event) else b"" for one in entries]
         excess = self._make_room(packed)
+        newest = _last_of(entries, packed) if excess > 0 else None
         rows: list[Row] = []
         seen: list[Seen] = []
         for entry, data in zip(entries, packed, strict=True):
             length = len(data)
-            if length and excess > 0 and self._is_refused(length, entry is entries[-1]):
+            if length and excess > 0 and self._is_refused(length, entry is newest):
                 excess -= length
                 self._refuse()
                 continue
@@ -96,9 +102,9 @@ class Stream:
         self._store.add(self.queue.stream, rows)
         return seen
 
-    def _is_refused(self, length: int, is_last: bool) -> bool:
+    def _is_refused(self, length: int, is_newest: bool) -> bool:
         """Return whether an event of a batch that is too large as a whole is not written."""
-        if self._drops_oldest and not is_last:
+        if self._drops_oldest and not is_newest:
             return True
         # An event larger than the whole limit is let in alone: it would never fit otherwise.
         return self.queue.stored > 0 and self.queue.stored + length > self._most_bytes
@@ -111,7 +117,12 @@ class Stream:
             self._written.append(mark)
 
     def _make_room(self, packed: list[bytes]) -> int:
-        """Drop old events where new ones are worth more; return the bytes that are too many yet."""
+        """
+        Drop old events where new ones are worth more.
+
+        Returns:
+            The bytes that are too many all the same; 0 or less where everything fits.
+        """
         new = sum(map(len, packed))
         excess = self.queue.stored + new - self._most_bytes
         if excess <= 0 or not new or not self._drops_oldest:
@@ -138,9 +149,11 @@ class Stream:
             ready.accepted -= 1
             taken += 1
             item = hand.pop()
-            if isinstance(item, Event) and isinstance(item._ack, Entry):
-                entries.append(item._ack)
-                length += item._ack.length
+            ack = item._ack if isinstance(item, Event) else None
+            # One that was put back may be done, or come from an earlier run.
+            if isinstance(ack, Entry) and ack.signals is self._signals and not ack.is_removed:
+                entries.append(ack)
+                length += ack.length
         self.remove(entries)
         return taken, length
 
@@ -159,8 +172,11 @@ class Stream:
     def release(self) -> None:
         """Let consumers have what was written, as far as the memory reaches."""
         written, self._written = self._written, []
-        ready = [] if self.queue.behind else list(self.queue.fitting(written))
-        self._hand_over(ready)
+        ready: list[Entry] = []
+        if not self.queue.behind:
+            ready = list(self.queue.fitting(written))
+            self._hand_over([*self._marks, *ready])
+            self._marks.clear()
         for entry in written[len(ready) :]:
             self._keep_back(entry)
         # Only now, so that what waits is counted at every moment.
@@ -182,7 +198,7 @@ class Stream:
             entries = self._with_fewer_marks(entries, room)
         newest = (entry.number for entry in reversed(entries) if entry.length)
         self._cursor = next(newest, self._cursor)
-        self.queue.ready.extend([(_given(entry), entry.size) for entry in entries])
+        self.queue.ready.extend([(_part_with(entry), entry.size) for entry in entries])
 
     def _with_fewer_marks(self, entries: list[Entry], room: int) -> list[Entry]:
         kept: list[Entry] = []
@@ -209,33 +225,48 @@ class Stream:
         rows = self._store.rows(queue.stream, self._cursor, _CHUNK)
         found: list[Entry] = []
         try:
-            found.extend(queue.fitting(self._read(rows)))
+            for entry in queue.fitting(self._unread(rows)):
+                found += self._marks_before(entry.number)
+                found.append(self._read(entry))
         finally:  # what comes before a damaged event is good
             rows.close()
-            self._hand_over(found)
-        lengths = [entry.length for entry in found if entry.length]
-        queue.behind -= len(lengths)
-        queue.behind_bytes -= sum(lengths)
-        if not queue.behind:
-            self._hand_over(list(self._marks_before(self._next)))
-        return bool(lengths)
+            self._advance(found)
+        return bool(found)
 
-    def _read(self, rows: Iterable[Row]) -> Iterator[Entry]:
+    def _unread(self, rows: Iterable[Row]) -> Iterator[Entry]:
         for number, size, data in rows:
-            yield from self._marks_before(number)
-            event = self._unpacked(number, data)
-            yield Entry(self.queue, self._signals, event, size, number, len(data))
+            yield Entry(self.queue, self._signals, data, size, number, len(data))
 
-    def _marks_before(self, number: int) -> Iterator[Entry]:
-        """Yield what has to come before the event with this number."""
-        while self._marks and self._marks[0].number <= number:
-            yield self._marks.popleft()
-
-    def _unpacked(self, number: int, data: bytes) -> Event:
+    def _read(self, entry: Entry) -> Entry:
+        assert isinstance(entry.item, bytes)
         try:
-            return unpack(data, redelivered=number <= self._old)
+            entry.item = unpack(entry.item, redelivered=entry.number <= self._old)
         except ValueError:
             raise damaged(self._store.path) from None
+        return entry
+
+    def _advance(self, entries: list[Entry]) -> None:
+        """Hand over what was read, and what goes behind all of it if that was the rest."""
+        lengths = [entry.length for entry in entries if entry.length]
+        if len(lengths) == self.queue.behind:
+            entries = [*entries, *self._marks]
+            self._marks.clear()
+        self._hand_over(entries)
+        self.queue.behind -= len(lengths)
+        self.queue.behind_bytes -= sum(lengths)
+
+    def _marks_before(self, number: int) -> list[Entry]:
+        """Return what has to come before the event with this number."""
+        found = []
+        while self._marks and self._marks[0].number <= number:
+            found.append(self._marks.popleft())
+        return found
+
+
+def _last_of(entries: list[Entry], packed: list[bytes]) -> Entry | None:
+    """Return the last entry that is an event."""
+    pairs = zip(reversed(entries), reversed(packed), strict=True)
+    return next((entry for entry, data in pairs if data), None)
 
 
 def _messages_in(event: Event) -> list[Seen]:
@@ -243,10 +274,11 @@ def _messages_in(event: Event) -> list[Seen]:
     return [] if number is None else [(event.instance, number, event.replayed)]
 
 
-def _given(entry: Entry) -> Item:
+def _part_with(entry: Entry) -> Item:
     """Return what consumers get; an event has its entry as its acknowledgement from then on."""
     item, entry.item = entry.item, None
     assert item is not None
+    assert not isinstance(item, bytes)
     if isinstance(item, Event):
         item._carry(entry)
     return item

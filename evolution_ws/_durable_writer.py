@@ -130,9 +130,9 @@ class Writer:
             # What was received up to here is among the events that are gathered afterwards.
             coverage = self._due_coverage(ends is True)
             tick = _TICK if ends is None else _LAST_TICK
-            events = self._gather(0.0 if ends or has_more else tick)
+            entries = self._gather(0.0 if ends or has_more else tick)
             with self._busy:
-                self._write(events, coverage)
+                self._write(entries, coverage)
                 has_more = sum(stream.load() for stream in self._streams.values()) > 0
             for stream in self._streams.values():
                 stream.queue.settle()
@@ -158,7 +158,7 @@ class Writer:
             for late in list(self._signals.done):  # it came between the last look and here
                 self._finish_late(late)
 
-    def _finish_late(self, event: Entry) -> None:
+    def _finish_late(self, entry: Entry) -> None:
         """
         Note that an event is done after the end; on the thread of its consumer.
 
@@ -172,7 +172,7 @@ class Writer:
             return
         try:
             if os.path.exists(path):
-                _remove(path, self._run, event)
+                _remove(path, self._run, entry)
         except InboxError as exc:
             _log.warning("an event will be delivered again: %s", exc)
         finally:
@@ -191,17 +191,17 @@ class Writer:
     # What came
 
     def _gather(self, timeout: float) -> list[Entry]:
-        """Return the events that were put, after a wait of at most *timeout* for any."""
-        events = self._take(timeout)
+        """Return what was put, after a wait of at most *timeout* for anything."""
+        entries = self._take(timeout)
         if timeout > 0 and self._signals.done:
             # Nobody waits for the note that an event is done: let there be some more.
             deadline = time.monotonic() + _GATHER
-            while not events and not self._can_load:
+            while not entries and not self._can_load:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     break
-                events = self._take(left)
-        return events
+                entries = self._take(left)
+        return entries
 
     @property
     def _can_load(self) -> bool:
@@ -220,7 +220,7 @@ class Writer:
         finally:
             signals.is_resting = False
         found = [first, *(signals.put.get_nowait() for _ in range(signals.put.qsize()))]
-        return [put for put in found if put is not None]
+        return [entry for entry in found if entry is not None]
 
     def _due_coverage(self, ends: bool) -> Coverage | None:
         """Return up to when everything was received, if that has to be written down now."""
@@ -236,36 +236,31 @@ class Writer:
 
     # What is done with it
 
-    def _write(self, events: list[Entry], coverage: Coverage | None) -> None:
+    def _write(self, entries: list[Entry], coverage: Coverage | None) -> None:
         done = self._take_done()
-        if events or done or coverage is not None:
+        if entries or done or coverage is not None:
             with self._store.transaction():
-                for name, entries in done.items():
-                    self._streams[name].remove(entries)
-                self._store.see(self._write_events(events))
+                for name, finished in done.items():
+                    self._streams[name].remove(finished)
+                self._store.see(self._write_entries(entries))
                 if coverage is not None:
                     self._store.cover(coverage)
         for stream in self._streams.values():
             stream.release()
-        self._has_written = self._has_written or bool(events)
+        self._has_written = self._has_written or bool(entries)
         if coverage is not None:
             self._coverage = coverage
             self._shrink(1)
 
     def _take_done(self) -> dict[str, list[Entry]]:
         done = self._signals.done
-        found = []
-        for entry in [done.popleft() for _ in range(len(done))]:
-            if not entry.is_removed:
-                entry.is_removed = True
-                found.append(entry)
-        return _by_stream(found)
+        return _by_stream([done.popleft() for _ in range(len(done))])
 
-    def _write_events(self, events: list[Entry]) -> list[Seen]:
-        """Write the events of each queue; return the messages in them, each once."""
+    def _write_entries(self, entries: list[Entry]) -> list[Seen]:
+        """Write what is for each queue; return the messages in them, each once."""
         seen: dict[Seen, None] = {}
-        for name, entries in _by_stream(events).items():
-            seen.update(dict.fromkeys(self._streams[name].write(entries)))
+        for name, share in _by_stream(entries).items():
+            seen.update(dict.fromkeys(self._streams[name].write(share)))
         return list(seen)
 
     def _shrink(self, rounds: int) -> None:
@@ -283,12 +278,12 @@ def _by_stream(entries: list[Entry]) -> dict[str, list[Entry]]:
     return found
 
 
-def _remove(path: str, run: int, event: Entry) -> None:
+def _remove(path: str, run: int, entry: Entry) -> None:
     store = Store(path)
     try:
         with store.transaction():
             if store.run == run:
-                store.remove(event.queue.stream, [event.number])
+                store.remove(entry.queue.stream, [entry.number])
     finally:
         store.close()
 

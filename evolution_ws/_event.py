@@ -295,7 +295,7 @@ class Event:
         object.__setattr__(self, "_ack", ack)
 
     def _copy(self) -> Event:
-        # For consumers with an inbox of their own; unlike copy.copy(), with the key.
+        # One for each consumer, who acknowledges for itself; unlike copy.copy(), with the key.
         copy = blank(type(self))
         copy.__dict__.update(self.__dict__)
         return copy

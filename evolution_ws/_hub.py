@@ -84,7 +84,8 @@ class Hub:
     def __init__(self, config: ClientConfig, durable: DurableInbox | None = None) -> None:
         self._config = config
         self._durable = durable
-        self._changing = threading.Lock()
+        # A signal handler may close the client while this thread changes something here.
+        self._changing = threading.RLock()
         # Replaced as a whole, so that the socket's thread reads them without a lock: first the
         # consumers, then the index, so that no index outlives the consumers it was made from.
         self._consumers: tuple[Consumer, ...] = ()
@@ -202,12 +203,14 @@ class Hub:
         A full queue that nobody reads is not waited for: one that was forgotten, such as the
         inbox of a client that has callbacks, must not hold the others up.
         """
-        for consumer in self._consumers_of(event.type):
+        consumers = self._consumers_of(event.type)
+        is_shared = self._durable is not None and len(consumers) > 1
+        for consumer in consumers:
             if consumer.accepts(event):
                 self._wait_for_room(consumer, size)
                 if self._is_closed:
                     return False
-                consumer.queue.put(_own(event) if self._durable is not None else event, size)
+                consumer.queue.put(_own(event) if is_shared else event, size)
         return not self._is_closed
 
     def _wait_for_room(self, consumer: Consumer, size: int) -> None:
@@ -237,7 +240,7 @@ class Hub:
 
     def after_fork(self) -> None:
         """Start with empty queues: the events in them are the parent's, and so are the locks."""
-        self._changing = threading.Lock()
+        self._changing = threading.RLock()
         for consumer in self._consumers:
             consumer.queue = consumer.queue.fresh()
 

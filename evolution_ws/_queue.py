@@ -135,12 +135,10 @@ class EventQueue(Generic[T]):
         with self._producer:
             if self._closed:
                 return
-            put = self._bytes_put
             for item, size in sized:
-                self._items.append((item, put))
-                put += size
+                self._items.append((item, self._bytes_put))
+                self._bytes_put += size
                 added += 1
-            self._bytes_put = put
             self.accepted += added
         for _ in range(min(added, len(self._getters))):
             _wake(self._getters)
@@ -323,3 +321,14 @@ def _wait(waiters: deque[threading.Lock], seconds: float, ready: Callable[[], bo
         except ValueError:  # woken, hence removed already
             if not has_slept:
                 _wake(waiters)  # it was awake, and somebody behind it sleeps on
+
+
+def _wait_for(waiters: deque[threading.Lock], ready: Callable[[], bool], timeout: float) -> bool:
+    """Wait until *ready*, at most *timeout* seconds; return whether it is."""
+    deadline = time.monotonic() + timeout
+    while not ready():
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return False
+        _wait(waiters, min(left, _SLICE), ready)
+    return True

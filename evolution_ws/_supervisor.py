@@ -94,6 +94,8 @@ class Supervisor(Progress):
         self.was_forked = False
         """Whether the client was in use when this process was forked off, and is not yet here."""
         self._connections = 0
+        self._is_dismissed = False
+        """Whether its owner has closed it, which is for good."""
         self._begin()
 
     def _begin(self) -> None:

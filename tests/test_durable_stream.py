@@ -241,7 +241,72 @@ def test_damage_is_not_handed_out(rigs: list[Rig], path: Path) -> None:
         rig.step()
 
 
+def test_what_comes_before_damage_is_handed_out(rigs: list[Rig], path: Path) -> None:
+    """Events that are whole are delivered, and counted where they are."""
+    first = make(rigs, path)
+    first.put(1, 2)
+    with first.store.transaction():
+        first.store.add("inbox", [(3, 1, b"rubbish"), (4, 1, pack(event(4)))])
+    rig = make(rigs, path)
+    rig.queue.is_wanted = True
+
+    with pytest.raises(InboxError, match="is damaged"):
+        rig.step()
+
+    assert (len(rig.queue), len(rig.queue.ready), rig.queue.behind) == (4, 2, 2)
+
+
+def test_what_has_no_room_is_not_unpacked(
+    rigs: list[Rig], path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event that waits for room in memory costs nothing but the look at it."""
+    rig = make(rigs, path, queue_bytes=250)
+    rig.put(1)
+    rig.queue.put(event(2), 10_000)
+    rig.step()
+    rig.queue.is_wanted = True
+    monkeypatch.setattr("evolution_ws._durable_stream.unpack", None)
+    rig.step()
+
+    assert (len(rig.queue.ready), rig.queue.behind) == (1, 1)
+
+
 # The limit of the disk
+
+
+@pytest.mark.parametrize("is_noted", [True, False], ids=["noted", "not yet noted"])
+def test_an_event_that_is_done_counts_once(rigs: list[Rig], path: Path, is_noted: bool) -> None:
+    """Also one that an interrupted consumer put back although it was done."""
+    rig = make(rigs, path, durable_bytes=3 * LENGTH)
+    rig.put(10, 11, 12)
+    hand = [rig.take()]
+    hand[0].ack()
+    hand[0].ack()
+    rig.queue.untake(hand[0])
+    if is_noted:
+        rig.step()
+    rig.put(13, 14)
+
+    assert rig.queue.stored == len(rig.on_disk) * LENGTH
+    assert rig.rest() == new(12, 13, 14)
+    assert (rig.on_disk, rig.queue.stored) == ([], 0)
+
+
+def test_an_event_of_an_earlier_run_is_not_taken_for_a_new_one(rigs: list[Rig], path: Path) -> None:
+    """Who puts it back late brings nothing to the file that is open now."""
+    first = make(rigs, path)
+    first.put(10)
+    old = first.take()
+    second = make(rigs, path, durable_bytes=2 * LENGTH)
+    second.rest()
+    second.put(11)
+    held = second.take()
+    second.queue.untake(old)
+    second.put(12, 13)
+
+    assert held.data["seq"] == 11
+    assert len(second.on_disk) == 2
+    assert second.queue.stored == 2 * LENGTH
 
 
 def test_drop_oldest(rigs: list[Rig], path: Path) -> None:
@@ -334,6 +399,35 @@ def test_an_event_beyond_the_limit_is_let_in_alone(rigs: list[Rig], path: Path) 
     rig.put(12, size=500)
 
     assert rig.rest() == new(12)
+
+
+def test_an_event_beyond_the_limit_with_a_change_of_the_connection(
+    rigs: list[Rig], path: Path
+) -> None:
+    """It is the newest event all the same, and let in."""
+    rig = make(rigs, path, durable_bytes=LENGTH)
+    rig.queue.put(event(10, 500), 100)
+    rig.queue.put(LifecycleEvent(type="disconnect"), 100)
+    rig.step()
+
+    assert (rig.take().data["seq"], rig.take().type) == (10, "disconnect")
+    assert rig.queue.dropped == 0
+
+
+def test_a_change_of_the_connection_outlives_the_events_before_it(
+    rigs: list[Rig], path: Path
+) -> None:
+    """Where the events that it waited for were dropped, it is handed out before newer ones."""
+    rig = make(rigs, path, durable_bytes=4 * LENGTH, queue_size=2)
+    for number in (10, 11, 12):
+        rig.put(number)
+    rig.queue.put(LifecycleEvent(type="disconnect"), 100)
+    rig.put(13)
+    rig.put(14, 15, 16, 17)
+    found = [rig.take() for _ in range(5)]
+
+    assert [item.type for item in found] == ["disconnect"] + 4 * ["messages.upsert"]
+    assert [item.data["seq"] for item in found[1:]] == [14, 15, 16, 17]
 
 
 def test_drop_oldest_takes_changes_of_the_connection_along(rigs: list[Rig], path: Path) -> None:

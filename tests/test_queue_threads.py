@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -292,6 +293,21 @@ def test_several_items_wake_as_many_consumers() -> None:
 
     assert sorted(taker.result() for taker in takers) == [1, 2, 3]
     assert (drain(queue), queue.accepted, queue.waiting_bytes) == ([4], 4, 0)
+
+
+def test_a_consumer_may_come_while_several_items_are_added() -> None:
+    """What waits is counted right at every moment."""
+    queue = make()
+    levels = []
+
+    def items() -> Iterator[tuple[int, int]]:
+        for number in range(3):
+            yield number, 10
+            levels.append(queue.waiting_bytes)
+
+    queue.extend(items())
+
+    assert levels == [10, 20, 30]
 
 
 def test_a_closed_queue_takes_none_of_several() -> None:
