@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import sys
 import weakref
@@ -20,6 +21,9 @@ class Inhabitant(Protocol):
     def after_fork(self) -> None:
         """Become new and unconnected, without touching what the parent process uses."""
 
+
+_log = logging.getLogger("evolution_ws")
+_has_warned = False
 
 # Enough to flush and to say goodbye; a dead server must not hold the exit up for long.
 _TIMEOUT = 3.5
@@ -59,6 +63,13 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
+def _is_in_a_greenlet() -> bool:
+    greenlet = sys.modules.get("greenlet")
+    if greenlet is None or "gevent" not in sys.modules:
+        return False
+    return greenlet.getcurrent().parent is not None
+
+
 def gevent_state() -> bool:
     """
     Return whether gevent has replaced the standard library's blocking parts.
@@ -83,9 +94,18 @@ def check_gevent(was_patched: bool) -> None:
     """
     Check that gevent has not patched the process since a client was made.
 
+    Warns, once in a process, in a greenlet of one that is not patched at all.
+
     Raises:
         ConfigError: It has; the client's locks and queues are the wrong ones.
     """
+    global _has_warned
+    if not was_patched and not _has_warned and _is_in_a_greenlet():
+        _has_warned = True
+        _log.warning(
+            "gevent is in use without its patches: a greenlet that waits for an event holds all "
+            "others up. Call gevent.monkey.patch_all() at the very top of the program"
+        )
     if gevent_state() != was_patched:
         raise ConfigError(
             "gevent.monkey.patch_all() was called after this client was made; patch first, at "

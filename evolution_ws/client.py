@@ -144,15 +144,17 @@ class Client(Receiver):
         """
         End the connection, the callbacks and all loops; what was emitted is sent first.
 
-        May be called any number of times, from any thread, callbacks included.
-        Events that arrived can still be read.
+        May be called any number of times, from any thread, callbacks and handlers of signals
+        included. Events that arrived can still be read.
 
         Args:
             timeout:
                 Longest time in seconds; None stands for *close_timeout*.
 
         Returns:
-            Whether everything ended in time; a callback that does not return is left behind.
+            Whether everything ended in time; a callback that does not return is left behind. In
+            the handler of a signal that struck while the client was being connected, False: it
+            ends when the handler has returned.
         """
         return self._core.close(self._core.config.close_timeout if timeout is None else timeout)
 

@@ -151,6 +151,31 @@ def test_under_gevent(program: str) -> None:
     assert "done\n" == said
 
 
+def test_not_patched(server: FakeEvolutionServer) -> None:
+    """One warning says that greenlets hold each other up; outside of greenlets there is none."""
+    program = """
+import logging
+import gevent
+from evolution_ws import Client
+logging.basicConfig(format="%(message)s", stream=sys.stdout)
+
+def use():
+    with Client(sys.argv[1], "sales", backfill=False):
+        pass
+
+use()
+print("outside")
+for _ in range(2):
+    gevent.spawn(use).get()
+print("done")
+"""
+    lines = script("import sys" + program, server.url).splitlines()
+
+    assert lines[0] == "outside"
+    assert lines[1].startswith("gevent is in use without its patches")
+    assert lines[2:] == ["done"]
+
+
 def test_patched_too_late() -> None:
     """A client that was made before the patch says so, instead of hanging."""
     program = """
