@@ -12,7 +12,6 @@ import logging
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
@@ -22,9 +21,9 @@ import attrs
 
 from ._history import HistoryReader, event_of
 from ._holding import EVERY_INSTANCE, Holding
-from ._queue import _wait_for, _wake
 from ._seen import SeenMessages
 from ._windows import Windows
+from ._workers import Workers
 from .events import Event
 from .exceptions import ApiError, ClientClosed, EvolutionError
 from .lifecycle import LifecycleEvent
@@ -41,8 +40,6 @@ _SETTLE = 1.0
 _LONGEST_HOLD = 10.0
 # Pauses between attempts when the history cannot be had; some five minutes in all.
 _PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 60.0, 60.0, 90.0)
-# Longest wait for a thread that has said that it ends.
-_LAST_INSTRUCTIONS = 1.0
 # Answers that another attempt will not change.
 _FINAL = frozenset({400, 401, 403, 404})
 
@@ -107,10 +104,9 @@ class Backfill:
         self._calls: queue.SimpleQueue[None] = queue.SimpleQueue()
         """Has the thread look again."""
         self._jobs: dict[str, _Job] = {}
-        self._thread: threading.Thread | None = None
-        self._ending: set[threading.Thread] = set()
-        """The threads that have not come to their end."""
-        self._waiters: deque[threading.Lock] = deque()
+        self._workers = Workers()
+        self._is_working = False
+        """Whether a thread looks after the jobs."""
         self._stopped = False
         self._api: Api | None = None
 
@@ -218,18 +214,12 @@ class Backfill:
         self._calls.put(None)
         if self._api is not None:
             self._api.close()
-        if self._thread is None:
+        if not self._is_working:
             self._holding.release_all()
 
     def finish(self, timeout: float) -> bool:
         """Wait for the thread's end at most *timeout* seconds; return whether it ended."""
-        threads = self._ending - {threading.current_thread()}
-        # Not by join(): until Python 3.12, one that is interrupted takes the thread for ended.
-        done = _wait_for(self._waiters, lambda: not threads & self._ending, timeout)
-        if done:
-            for thread in threads:
-                thread.join(_LAST_INSTRUCTIONS)
-        return done
+        return not self._workers.wait(timeout)
 
     def _schedule(self, name: str, now: float) -> None:
         if not self._has_use():
@@ -252,40 +242,33 @@ class Backfill:
             self._start_thread()
 
     def _start_thread(self) -> None:
-        if self._thread is not None:
+        if self._is_working:
             return
-        self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
-        self._ending.add(self._thread)
+        self._is_working = True
         try:
-            self._thread.start()
+            self._workers.start(self._work, self._name)
         except RuntimeError:  # the interpreter is ending
-            self._ending.discard(self._thread)
-            self._thread = None
+            self._is_working = False
             self._jobs.clear()
 
     # The thread
 
     def _work(self) -> None:
-        try:
-            while self._has_jobs():
-                job = self._next_job()
-                if job is None:
-                    self._release_impatient()
-                else:
-                    self._run(job)
-            if self._stopped:  # otherwise what is held waits for a window that is yet to come
-                self._holding.release_all()
-        finally:
-            self._ending.discard(threading.current_thread())
-            while self._waiters:
-                _wake(self._waiters)
+        while self._has_jobs():
+            job = self._next_job()
+            if job is None:
+                self._release_impatient()
+            else:
+                self._run(job)
+        if self._stopped:  # otherwise what is held waits for a window that is yet to come
+            self._holding.release_all()
 
     def _has_jobs(self) -> bool:
         with self._changing:
             if self._jobs and not self._stopped:
                 return True
             self._jobs.clear()
-            self._thread = None  # the next gap starts another
+            self._is_working = False  # the next gap starts another
             return False
 
     def _next_job(self) -> _Job | None:

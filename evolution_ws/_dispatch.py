@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import zlib
-from collections import deque
 
 import attrs
 
 from ._callbacks import Callbacks, Outcome
 from ._hub import Consumer, Delivered, Hub
-from ._queue import QueueClosed, _wait_for, _wake
+from ._queue import QueueClosed
+from ._workers import Workers
 from .exceptions import QueueOverflow
 from .lifecycle import LifecycleEvent
 
 
 _log = logging.getLogger("evolution_ws")
-
-# Longest wait for a thread that has said that it ends.
-_LAST_INSTRUCTIONS = 1.0
 
 
 @attrs.define(eq=False)
@@ -54,8 +52,7 @@ class Dispatcher:
         self._hub = hub
         self._name = name
         self._starting = threading.Lock()
-        self._threads: set[threading.Thread] = set()
-        self._waiters: deque[threading.Lock] = deque()
+        self._workers = Workers()
         self._shards = [
             _Shard(
                 hub.new_queue("the queue of the callbacks", stream=f"callbacks-{number + 1}"),
@@ -80,20 +77,12 @@ class Dispatcher:
     def start(self) -> None:
         """Start the threads, if there are callbacks and they do not run."""
         with self._starting:
-            if not self._is_listening or self._threads:
+            if not self._is_listening or self._workers:
                 return
             for shard in self._shards:
                 suffix = f"-{shard.number + 1}" if len(self._shards) > 1 else ""
-                thread = threading.Thread(
-                    target=self._work, args=(shard,), name=f"{self._name}-callbacks{suffix}"
-                )
-                thread.daemon = True  # a callback that never returns must not hold the exit up
-                self._threads.add(thread)
-                try:
-                    thread.start()
-                except RuntimeError:
-                    self._threads.discard(thread)
-                    raise
+                work = functools.partial(self._work, shard)
+                self._workers.start(work, f"{self._name}-callbacks{suffix}")
 
     def _work(self, shard: _Shard) -> None:
         try:
@@ -114,19 +103,15 @@ class Dispatcher:
         except Exception as exc:
             # The reason for which the client failed: run() and events() raise it to the user.
             _log.debug("callbacks end: %s", type(exc).__name__)
-        finally:
-            self._threads.discard(threading.current_thread())
-            while self._waiters:
-                _wake(self._waiters)
 
     def is_working(self) -> bool:
         """Return whether any thread is at work or waits for some."""
-        return bool(self._threads)
+        return bool(self._workers)
 
     def after_fork(self) -> None:
         """Forget the threads, which exist in the parent only."""
         self._starting = threading.Lock()
-        self._threads, self._waiters = set(), deque()
+        self._workers = Workers()
         if not self._is_listening:  # otherwise the hub knows the shards
             for shard in self._shards:
                 shard.queue = shard.queue.fresh()
@@ -143,17 +128,12 @@ class Dispatcher:
         Returns:
             Whether all threads ended.
         """
-        threads = self._threads - {threading.current_thread()}
-        # Not by join(): until Python 3.12, one that is interrupted takes the thread for ended.
-        if not _wait_for(self._waiters, lambda: not threads & self._threads, timeout):
+        late = self._workers.wait(timeout)
+        if late:
             for shard in self._shards:
                 shard.queue.discard()
-            late = sorted(thread.name for thread in threads & self._threads)
             _log.warning("a callback has not returned; %s goes on without being waited for", late)
-            return False
-        for thread in threads:
-            thread.join(_LAST_INSTRUCTIONS)
-        return True
+        return not late
 
 
 def shard_of(event: Delivered, count: int) -> int:

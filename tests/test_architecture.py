@@ -49,7 +49,7 @@ LAYERS = (
             "_rest_base",
         ),
         *("_rest_errors", "_rest_history", "_rest_session", "_rest_shapes", "_rest_transport"),
-        *("_store", "_store_errors", "_store_lock", "inbox", "_websocket", "rest"),
+        *("_store", "_store_errors", "_store_lock", "_workers", "inbox", "_websocket", "rest"),
     },
     # 3: what a user holds; the only modules that know both queues and connection
     {"__init__", "_core", "_receiver", "_source", "client", "subscription"},

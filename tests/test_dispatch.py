@@ -35,7 +35,7 @@ def test_without_callbacks_there_is_no_thread_and_no_queue(
     parts.dispatcher.refresh()
     parts.dispatcher.start()
 
-    assert (parts.hub.wants("call"), parts.dispatcher._threads) == (False, set())
+    assert (parts.hub.wants("call"), parts.dispatcher.is_working()) == (False, False)
     assert parts.end() is True
 
 
@@ -45,10 +45,10 @@ def test_start_is_idempotent(make_dispatcher: Callable[..., Parts]) -> None:
     parts.on(print, "call")
 
     parts.dispatcher.start()
-    threads = set(parts.dispatcher._threads)
+    threads = set(parts.dispatcher._workers._threads)
     parts.dispatcher.start()
 
-    assert parts.dispatcher._threads == threads
+    assert parts.dispatcher._workers._threads == threads
     assert sorted(thread.name for thread in threads) == [
         "evolution-ws-t-callbacks-1",
         "evolution-ws-t-callbacks-2",

@@ -166,7 +166,7 @@ def test_an_error_ends_the_threads_and_they_can_start_again(
     parts.dispatcher.start()
     parts.hub.deliver(message("a", 1))
     parts.hub.close(KeyError("why"))
-    wait_until(lambda: not parts.dispatcher._threads)
+    wait_until(lambda: not parts.dispatcher.is_working())
 
     parts.hub.reopen()
     parts.dispatcher.start()
