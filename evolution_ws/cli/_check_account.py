@@ -17,7 +17,10 @@ def check_key(site: Site, api: Api) -> Iterator[Finding]:
     try:
         rows = api.instances()
     except ApiError as exc:
-        yield _key_refused(site, api, exc)
+        if exc.status in (401, 403):
+            yield _key_refused(site, api)
+        else:
+            yield _not_listed(exc)
         return
     site.rows = {row.name: row for row in rows}
     if not site.key:
@@ -37,12 +40,17 @@ def check_key(site: Site, api: Api) -> Iterator[Finding]:
         )
 
 
-def _key_refused(site: Site, api: Api, exc: ApiError) -> Finding:
-    if exc.status not in (401, 403):
-        # A hint that only names the route is of no help.
-        hint = "" if exc.hint.startswith("[") else exc.hint
-        remedy = hint or "Have the proxy pass the REST routes on, too; events arrive without them"
-        return warning("key", f"the instances cannot be listed: {_said(exc)}", remedy)
+def _not_listed(exc: ApiError) -> Finding:
+    # A hint that only names the route is of no help.
+    hint = "" if exc.hint.startswith("[") else exc.hint
+    remedy = hint or "Have the proxy pass the REST routes on, too; events arrive without them"
+    return warning("key", f"the instances cannot be listed: {_said(exc)}", remedy)
+
+
+def _key_refused(site: Site, api: Api) -> Finding:
+    if site.key and any(_may_ask(api, name) for name in site.instances or ()):
+        return ok("key", "the token of the instance")
+    site.is_locked_out = True
     if not site.key:
         lets_in = "; the socket lets this address in without" if site.is_socket_open else ""
         found = failure if not site.is_socket_open else warning
@@ -52,8 +60,6 @@ def _key_refused(site: Site, api: Api, exc: ApiError) -> Finding:
             "Set EVOLUTION_API_KEY or give --api-key-file: without it there is no history and no "
             "look at the settings",
         )
-    if any(_may_ask(api, name) for name in site.instances or ()):
-        return ok("key", "the token of the instance")
     if site.is_socket_open:
         return warning(
             "key",
@@ -63,7 +69,7 @@ def _key_refused(site: Site, api: Api, exc: ApiError) -> Finding:
         )
     return failure(
         "key",
-        "REST refuses it, too",
+        "REST refuses it, too: instances and settings cannot be looked at",
         "Take the server's AUTHENTICATION_API_KEY or the token of one of its instances",
     )
 
@@ -169,7 +175,9 @@ def _judged(site: Site, name: str, is_global: bool) -> Finding:
     evidence = f"{name}: {_state(site.settings[name])}, so {', '.join(lacking)} is not sent"
     if is_global:
         return ok("settings", f"{evidence} to its namespace; global mode sends everything")
-    return failure("settings", evidence, "Run doctor with --fix, or client.ensure_events()")
+    return failure(
+        "settings", evidence, "Run this again with --fix, or call client.ensure_events()"
+    )
 
 
 def _state(setting: WebsocketSettings | None) -> str:

@@ -34,6 +34,8 @@ class Site:
     """The server's words when it refused the key for the socket."""
     is_socket_open: bool = False
     """Whether the websocket handshake succeeded."""
+    is_locked_out: bool = False
+    """Whether REST refuses the key, or asks for one that was not given."""
     rows: dict[str, InstanceInfo] | None = None
     """The instances that the key gives access to; None when they are not known."""
     unknown: set[str] = attrs.field(factory=set)

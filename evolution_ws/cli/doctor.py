@@ -118,7 +118,7 @@ def diagnose(site: Site, args: Arguments) -> Iterator[Finding]:
         return
     with site.target.api(site.probe.timeout) as api:
         yield from check_key(site, api)
-        if site.is_evolution:
+        if site.is_evolution and not site.is_locked_out:
             yield from check_instances(site, api)
             unreadable = list(read_settings(site, api))
             if args.fix:
