@@ -6,7 +6,6 @@ import os
 import socket
 import threading
 import warnings
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from typing import Any
@@ -17,24 +16,10 @@ from evolution_ws._rest_errors import NoAnswer
 from evolution_ws._rest_transport import Call
 from evolution_ws.config import Backoff
 from evolution_ws.exceptions import ClientClosed
-from tests.rest_server import CEILING, RestServer, get, opened, run, wait_until
+from tests.rest.rest_server import CEILING, RestServer, get, opened, run, wait_until
 
 
-@pytest.fixture
-def server() -> Iterator[RestServer]:
-    """Run a server without answers."""
-    with RestServer().running() as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
-    retries = Backoff(initial=0.001, maximum=0.001, attempts=4)
-    monkeypatch.setattr("evolution_ws._rest_transport._RETRIES", retries)
+pytestmark = pytest.mark.usefixtures("direct")
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])

@@ -13,10 +13,9 @@ from evolution_ws.event_types import EventType
 from evolution_ws.exceptions import ApiError, ConfigError, WebsocketDisabledError
 from evolution_ws.rest import Api, WebsocketSettings
 from evolution_ws.testing import FakeEvolutionServer
-from tests.rest_server import RestServer
+from tests.rest.rest_server import KEY, RestServer
 
 
-KEY = "0f6d3a1e-invented-key"
 SET = "/websocket/set/sales"
 STORED = "/websocket/find/sales"
 
@@ -25,29 +24,6 @@ class Kind(Enum):
     """An enumeration of events as users may have one."""
 
     CALL = "call"
-
-
-@pytest.fixture
-def server() -> Iterator[RestServer]:
-    """Run a server without answers."""
-    with RestServer().running() as server:
-        yield server
-
-
-@pytest.fixture
-def api(server: RestServer) -> Iterator[Api]:
-    """Return a client of a server of version 2."""
-    server.answer_sample("GET", "/", "root-v2")
-    with Api(server.url, KEY, timeout=20) as api:
-        yield api
-
-
-@pytest.fixture
-def api_v1(server: RestServer) -> Iterator[Api]:
-    """Return a client of a server of version 1."""
-    server.answer_sample("GET", "/", "root-v1.8")
-    with Api(server.url, KEY, timeout=20) as api:
-        yield api
 
 
 def test_get_websocket(server: RestServer, api: Api) -> None:

@@ -11,7 +11,7 @@ from evolution_ws._rest_answers import Request, no_answer, read_reply
 from evolution_ws._rest_errors import NoAnswer
 from evolution_ws._rest_transport import Answer
 from evolution_ws.exceptions import ApiError
-from tests.rest_server import load_sample
+from tests.rest.rest_server import load_sample
 
 
 REQUEST = Request("GET", "https://evo.example.test/x?number=15550100", ("invented-key", ""))

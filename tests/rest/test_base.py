@@ -11,19 +11,10 @@ import pytest
 
 from evolution_ws.exceptions import ApiError, ClientClosed, ConfigError
 from evolution_ws.rest import Api
-from tests.rest_server import RestServer
+from tests.rest.rest_server import KEY, RestServer
 
-
-KEY = "0f6d3a1e-invented-key"
 
 STATE = "/instance/connectionState/sales"
-
-
-@pytest.fixture
-def server() -> Iterator[RestServer]:
-    """Run a server without answers."""
-    with RestServer().running() as server:
-        yield server
 
 
 @pytest.fixture

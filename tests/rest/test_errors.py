@@ -4,33 +4,17 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
 
 import pytest
 import requests
 import urllib3
 
 from evolution_ws._rest_errors import NoAnswer, translated
-from evolution_ws.config import Backoff
 from evolution_ws.exceptions import ConfigError
-from tests.rest_server import RestServer, get, opened, refused_port, run
+from tests.rest.rest_server import RestServer, get, opened, refused_port, run
 
 
-@pytest.fixture
-def server() -> Iterator[RestServer]:
-    """Run a server without answers."""
-    with RestServer().running() as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
-    retries = Backoff(initial=0.001, maximum=0.001, attempts=4)
-    monkeypatch.setattr("evolution_ws._rest_transport._RETRIES", retries)
+pytestmark = pytest.mark.usefixtures("direct")
 
 
 def test_refused() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -10,38 +9,14 @@ import pytest
 
 from evolution_ws.exceptions import ApiError, ConfigError
 from evolution_ws.rest import Api
-from tests.rest_server import RestServer
+from tests.rest.rest_server import RestServer
 
 
-KEY = "0f6d3a1e-invented-key"
 START = datetime(2025, 12, 5, 16, 0, tzinfo=timezone.utc)
 END = START + timedelta(hours=1)
 AT = 1764950500  # within the window
 
 FIND = "/chat/findMessages/sales"
-
-
-@pytest.fixture
-def server() -> Iterator[RestServer]:
-    """Run a server without answers."""
-    with RestServer().running() as server:
-        yield server
-
-
-@pytest.fixture
-def api(server: RestServer) -> Iterator[Api]:
-    """Return a client of a server of version 2."""
-    server.answer_sample("GET", "/", "root-v2")
-    with Api(server.url, KEY, timeout=20) as api:
-        yield api
-
-
-@pytest.fixture
-def api_v1(server: RestServer) -> Iterator[Api]:
-    """Return a client of a server of version 1."""
-    server.answer_sample("GET", "/", "root-v1.8")
-    with Api(server.url, KEY, timeout=20) as api:
-        yield api
 
 
 def record(name: str, at: Any = AT) -> dict[str, Any]:

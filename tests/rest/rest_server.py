@@ -20,7 +20,8 @@ import attrs
 from evolution_ws._rest_transport import Call, Transport
 
 
-SAMPLES = Path(__file__).parent / "data" / "rest"
+SAMPLES = Path(__file__).parents[1] / "data" / "rest"
+KEY = "0f6d3a1e-invented-key"
 
 # Long enough for a busy machine; nothing that works waits for it.
 CEILING = 20.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import logging
 import pickle
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,35 +12,11 @@ import pytest
 
 from evolution_ws.exceptions import ApiError, ConfigError
 from evolution_ws.rest import Api
-from tests.rest_server import RestServer
+from tests.rest.rest_server import KEY, RestServer
 
 
-KEY = "0f6d3a1e-invented-key"
 SEND = "/message/sendText/sales"
 MEDIA = "/chat/getBase64FromMediaMessage/sales"
-
-
-@pytest.fixture
-def server() -> Iterator[RestServer]:
-    """Run a server without answers."""
-    with RestServer().running() as server:
-        yield server
-
-
-@pytest.fixture
-def api(server: RestServer) -> Iterator[Api]:
-    """Return a client of a server of version 2."""
-    server.answer_sample("GET", "/", "root-v2")
-    with Api(server.url, KEY, timeout=20) as api:
-        yield api
-
-
-@pytest.fixture
-def api_v1(server: RestServer) -> Iterator[Api]:
-    """Return a client of a server of version 1."""
-    server.answer_sample("GET", "/", "root-v1.8")
-    with Api(server.url, KEY, timeout=20) as api:
-        yield api
 
 
 def test_send_text(server: RestServer, api: Api) -> None:
