@@ -88,7 +88,7 @@ class Peer:
         """Let the client into the namespace that it asks for next; return its name."""
         text = self.hear()
         assert text.startswith("40"), text
-        namespace = text[2:].rstrip(",") or "/"
+        namespace = text[2:].partition("{")[0].rstrip(",") or "/"  # {}: what upstream has of auth
         prefix = "" if namespace == "/" else f"{namespace},"
         self.say(f'40{prefix}{{"sid":"s"}}')
         return namespace

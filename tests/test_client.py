@@ -17,6 +17,7 @@ from evolution_ws import (
     ConnectError,
     ConnectionState,
     EvolutionError,
+    LifecycleEvent,
     NamespaceState,
     Overflow,
     WebsocketDisabledError,
@@ -139,9 +140,12 @@ def test_connect_returns_the_client_when_all_is_joined(server: FakeEvolutionServ
     assert_closes(client)
 
 
+ODD_NAMES = ["😀 café", "50% off", "%2F%20", "it's", 'the "best"', " blanks  ", "a\\b", "[{1}]"]
+
+
 def test_one_connection_carries_many_instances() -> None:
     """All instances share one connection and three threads at most."""
-    names = [f"shop {number}/ação" for number in range(30)]
+    names = [f"shop {number}/ação" for number in range(30)] + ODD_NAMES
     with FakeEvolutionServer(instances=names) as server, make_client(server.url, names) as client:
         assert len(server.clients) == 1
         assert len(own_threads()) == 3
@@ -225,6 +229,32 @@ def test_a_key_that_cannot_be_had_is_tried_again(server: FakeEvolutionServer) ->
 
     with client.connect(10):
         assert client.is_connected
+
+
+def test_a_key_that_cannot_be_had_for_a_while_ends_nothing(server: FakeEvolutionServer) -> None:
+    """After a drop, exceptions of the user's functions do not end the reconnecting."""
+    answers = iter((KEY, RuntimeError("vault is sealed"), KeyError("vault"), KEY))
+    errors: list[str] = []
+
+    def key() -> str:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def fail(event: LifecycleEvent) -> None:
+        errors.append(str(event.error))
+        raise TypeError
+
+    client = make_client(server.url, api_key=key)
+    client.on("connect_error", callback=fail)
+    with client:
+        server.drop()
+        wait_until(lambda: client.stats.reconnects and client.is_connected)
+        wait_until(lambda: client.stats.callback_errors == 2)
+
+        assert ["vault" in error for error in errors] == [True, True]
+        assert client._core.connection.failures == 2
 
 
 def test_what_cannot_work_is_tried_once(server: FakeEvolutionServer) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
-from evolution_ws import (
-    NamespaceState,
-)
+from evolution_ws import ConnectionState, NamespaceState, _joins
 from evolution_ws.testing import FakeEvolutionServer, build
 from evolution_ws.testing._build_messages import ANA
 from tests.core_tools import make_client
-from tests.helpers import wait_until
+from tests.helpers import CEILING, wait_until
 from tests.raw_server import Peer, RawServer
 
 
@@ -50,6 +50,31 @@ def test_namespaces_show_refusals() -> None:
 
     with RawServer(refuse) as raw, make_client(raw.url) as client:
         assert client.namespaces == {"/": NamespaceState.JOINED, "/sales": "Not allowed"}
+
+
+def test_the_root_is_joined_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that refuses / at first is asked again, over the same connection."""
+    monkeypatch.setattr(_joins, "_FIRST_RETRY", 0.05)
+    consents = threading.Event()
+
+    def refuse(peer: Peer) -> None:
+        peer.open()
+        peer.hear()
+        peer.say('44{"message":"Invalid namespace"}')
+        assert peer.consent() == "/sales"
+        assert consents.wait(CEILING)
+        assert peer.consent() == "/"
+        peer.until_gone()
+
+    with RawServer(refuse) as raw, make_client(raw.url) as client:
+        assert client.state is ConnectionState.OPEN
+        assert client.namespaces == {"/": NamespaceState.PENDING, "/sales": NamespaceState.JOINED}
+        consents.set()
+        wait_until(lambda: client.namespaces["/"] is NamespaceState.JOINED)
+
+        assert client.namespaces["/sales"] is NamespaceState.JOINED
+        assert client.state is ConnectionState.OPEN
+        assert client.stats.reconnects == 0
 
 
 def test_nothing_secret_is_logged(

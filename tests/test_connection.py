@@ -27,8 +27,9 @@ from tests.core_tools import (
     black_hole,
     free_port,
     make_client,
+    own_threads,
 )
-from tests.helpers import in_thread, wait_until
+from tests.helpers import CEILING, in_thread, wait_until
 from tests.raw_server import Peer, RawServer
 
 
@@ -133,6 +134,37 @@ def test_close_while_connecting(make_place: Places) -> None:
             connecting.result(PROMPT)
 
 
+HANGS = {
+    "silent": _silent,
+    "silent-after-upgrade": _silent_after_the_upgrade,
+    "silent-after-open": _silent_after_open,
+}
+
+
+@pytest.mark.parametrize("hang", HANGS.values(), ids=HANGS.keys())
+def test_close_while_reconnecting(hang: Callable[[Peer], object]) -> None:
+    """Closing cuts an attempt that hangs after a drop as well."""
+    drop, hangs = threading.Event(), threading.Event()
+
+    def fall(peer: Peer) -> None:
+        peer.welcome()
+        drop.wait(CEILING)
+
+    def hold(peer: Peer) -> None:
+        hang(peer)
+        hangs.set()
+        peer.until_gone()
+
+    with RawServer(fall, hold) as server:
+        client = make_client(server.url, None, connect_timeout=60).connect()
+        drop.set()
+        assert hangs.wait(CEILING)
+        assert client.state is ConnectionState.CONNECTING
+
+        assert_closes(client)
+        assert own_threads() == []
+
+
 @pytest.mark.parametrize("make_place", PLACES)
 def test_connect_timeout_covers_the_whole_attempt(make_place: Places) -> None:
     """connect() raises after connect_timeout, however the server spends the time."""
@@ -225,6 +257,21 @@ def test_a_client_that_failed_connects_again(server: FakeEvolutionServer) -> Non
         client.connect()
     server.start()
     with client:
+        server.emit("messages.upsert", {"seq": 1})
+
+        assert client.get(10).data["seq"] == 1
+
+
+def test_a_client_that_gave_up_connects_and_reconnects_again(server: FakeEvolutionServer) -> None:
+    """After all attempts were used up, the next start is as good as the first one."""
+    client = make_client(server.url, backoff=Backoff(initial=0.01, attempts=2)).connect()
+    server.stop()
+    wait_until(lambda: client.state is ConnectionState.FAILED)
+    server.start()
+    with client:
+        server.drop()
+        wait_until(lambda: client.stats.reconnects == 2 and client.is_connected)
+        server.wait_for_client("sales")
         server.emit("messages.upsert", {"seq": 1})
 
         assert client.get(10).data["seq"] == 1

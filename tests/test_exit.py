@@ -61,6 +61,14 @@ ENDS = {
     "client-deleted": "del client",
     "unclosed-loop": "events = client.events(timeout=0); list(events)",
     "with-callback": "client.on('x', callback=print)",
+    "owner-in-a-ring": """
+class Owner:
+    def __init__(self):
+        self.client, self.ring = client, self
+    def __del__(self):
+        self.client.close()
+Owner()
+""",
     "pool": (
         "from concurrent.futures import ThreadPoolExecutor as P; P().submit(client.emit, 'late', 1)"
     ),
@@ -83,6 +91,29 @@ client.emit("early", 1)
     assert time.monotonic() - begin < CEILING
     expected = ["early", "late"] if "late" in ending else ["early"]
     assert [event.name for event in server.wait_for_emit(len(expected))] == expected
+    wait_until(lambda: not server.clients)
+
+
+def test_a_thread_that_waits_for_events_keeps_the_process(server: FakeEvolutionServer) -> None:
+    """A loop on a thread of its own goes on after the script, and the process ends with it."""
+    program = """
+import sys, threading
+from evolution_ws import Client
+client = Client(sys.argv[1], "sales", backfill=False).connect()
+def consume():
+    threading.main_thread().join()
+    print("alone", flush=True)
+    for event in client.events():
+        print(event.data["seq"], flush=True)
+        break
+threading.Thread(target=consume).start()
+"""
+    process = python(program, server.url)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "alone\n"
+    server.emit("messages.upsert", {"seq": 1})
+
+    assert end(process) == ("1\n", "")
     wait_until(lambda: not server.clients)
 
 

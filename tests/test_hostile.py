@@ -122,6 +122,7 @@ STRANGE = {
     "several-arguments": '["messages.upsert",{"data":{}},{"more":1},2]',
     "huge-integer": '["messages.upsert",{"data":' + "9" * 101 + "}]",
     "huge-float": '["messages.upsert",{"data":[1e308,-1e308,1e-400]}]',
+    "beyond-float": '["messages.upsert",{"data":[1e400,-1e400]}]',
     "lone-surrogate": '["messages.upsert",{"data":{"key":{"id":"\\ud83d"},"a":"\\udfff"}}]',
     "duplicate-keys": '["messages.upsert",{"data":1,"data":2}]',
     "nul": '["messages.upsert",{"data":"a\\u0000b","instance":"sales"}]',

@@ -5,12 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from evolution_ws.testing import FakeEvolutionServer
-from tests.core_tools import black_hole, python
+from tests.core_tools import PROMPT, black_hole, python
 from tests.helpers import CEILING
 
 
@@ -128,6 +129,50 @@ with client:
         process.send_signal(signal.SIGINT)
 
         assert "KeyboardInterrupt" in assert_ends(process, -signal.SIGINT)
+
+
+def test_ctrl_c_with_a_frozen_server(server: FakeEvolutionServer) -> None:
+    """A program whose server has stopped answering ends at once, too."""
+    program = """
+with client:
+    threading.Timer(0.05, ready).start()
+    client.get()
+"""
+    process = python(HEAD + program, server.url)
+    expect(process, "ready")
+    server.freeze()
+    begin = time.monotonic()
+    process.send_signal(signal.SIGINT)
+
+    assert "KeyboardInterrupt" in assert_ends(process, -signal.SIGINT)
+    assert time.monotonic() - begin < PROMPT
+
+
+def test_ctrl_c_that_somebody_else_takes(server: FakeEvolutionServer) -> None:
+    """The handler of a stock client closes every connection it finds; this one comes back."""
+    program = """
+import socketio
+other = socketio.Client(handle_sigint=True)
+other.connect(sys.argv[1], transports=["websocket"], namespaces=["/sales"])
+client.connect()
+threading.Timer(0.05, ready).start()
+try:
+    client.get()
+except KeyboardInterrupt:
+    pass
+while not (client.stats.reconnects and client.is_connected):
+    time.sleep(0.01)
+print("back", client.stats.reconnects, flush=True)
+prove()
+"""
+    process = python(HEAD + program, server.url)
+    expect(process, "ready")
+    process.send_signal(signal.SIGINT)
+    expect(process, "back 1")
+    server.emit("messages.upsert", {"seq": 1})
+    expect(process, "done")
+
+    assert assert_ends(process) == ""
 
 
 def test_ctrl_c_in_run(server: FakeEvolutionServer) -> None:

@@ -27,6 +27,7 @@ from tests.core_tools import (
     seqs,
 )
 from tests.helpers import in_thread, wait_until
+from tests.raw_server import Peer, RawServer
 
 
 KEY = "key-of-the-tests-0001"
@@ -159,6 +160,27 @@ def test_close_inside_a_callback(moment: str) -> None:
         assert client.state is ConnectionState.CLOSED
 
 
+def test_close_inside_the_function_for_the_key() -> None:
+    """A key that closes its client ends the attempt before a byte was sent."""
+    closed: list[bool] = []
+
+    def key() -> str:
+        closed.append(client.close(10))
+        return KEY
+
+    with RawServer(Peer.until_gone) as server:
+        client = make_client(server.url, api_key=key)
+        begin = time.monotonic()
+        with pytest.raises(ClientClosed):
+            client.connect()
+
+        assert time.monotonic() - begin < PROMPT
+        assert len(closed) == 1
+        assert client.state is ConnectionState.CLOSED
+        assert_closes(client)
+        assert server.connections == 0
+
+
 @pytest.mark.parametrize("round_", range(4))
 def test_close_from_many_threads_at_once(server: FakeEvolutionServer, round_: int) -> None:
     """Twenty threads that close together all find it done."""
@@ -252,6 +274,25 @@ def test_callbacks_that_raise_stop_nothing(
     assert errors == [("no 0", 0), ("no 1", 1), ("no 2", 2)]
     assert client.stats.callback_errors == 3
     assert sum("fail" in record.getMessage() for record in caplog.records) == 3
+
+
+def test_a_type_error_in_a_callback_is_no_wrong_signature(server: FakeEvolutionServer) -> None:
+    """A lifecycle callback that raises TypeError is called once for each event, not again."""
+    reasons: list[str] = []
+    client = make_client(server.url)
+
+    @client.on("disconnect")
+    def fail(event: Any) -> None:
+        reasons.append(event.reason)
+        raise TypeError("fail() takes 0 positional arguments but 1 was given")
+
+    with client:
+        server.drop()
+        wait_until(lambda: client.stats.reconnects and client.is_connected)
+
+    assert len(reasons) == 2
+    assert reasons[1] == "closed by this client"
+    assert client.stats.callback_errors == 2
 
 
 # Clients that nobody holds

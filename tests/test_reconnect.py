@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from evolution_ws import (
     Backoff,
+    ClientClosed,
     ConnectError,
     ConnectionState,
     EvolutionError,
+    LifecycleEvent,
     NamespaceState,
+    _joins,
+    _supervisor,
 )
 from evolution_ws.testing import FakeEvolutionServer
 from tests.core_tools import assert_closes, make_client
@@ -75,6 +81,41 @@ def test_a_frozen_server_is_noticed() -> None:
         assert client.get(10).data["seq"] == 1
 
 
+def test_a_join_that_is_never_answered_ends_the_connection(
+    server: FakeEvolutionServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that does not answer after a kick is connected to anew, and the reason is told."""
+    monkeypatch.setattr(_joins, "_FIRST_RETRY", 0.1)
+    monkeypatch.setattr(_supervisor, "_TICK", 0.1)
+    reasons: list[str] = []
+    client = make_client(server.url, connect_timeout=0.5)
+
+    @client.on("disconnect")
+    def answer(event: LifecycleEvent) -> None:
+        server.join_delay = 0
+        reasons.append(str(event.reason))
+
+    with client:
+        server.join_delay = float("inf")
+        server.kick("sales")
+        wait_until(lambda: client.stats.reconnects and client.is_connected)
+
+        assert reasons == ["the server did not answer the join of /sales"]
+        assert client.stats.reconnects == 1
+
+
+def test_a_slow_join_is_waited_for(server: FakeEvolutionServer) -> None:
+    """A server that takes its time over a join after a drop is reached by the first attempt."""
+    with make_client(server.url) as client:
+        server.join_delay = 1.2
+        server.drop()
+        wait_until(lambda: client.stats.reconnects and client.is_connected)
+
+        assert set(client.namespaces.values()) == {NamespaceState.JOINED}
+        assert client.stats.reconnects == 1
+        assert client._core.connection.failures == 0
+
+
 def test_pings_keep_a_quiet_connection() -> None:
     """Each ping is answered, and a connection without events lives on."""
     answers: list[str] = []
@@ -115,6 +156,115 @@ def test_a_flapping_server_is_survived() -> None:
         assert client.is_connected
         assert server.connections == 16
         assert_closes(client)
+
+
+def test_a_flapping_server_is_left_alone_for_longer_and_longer() -> None:
+    """Each connection that ends at once makes the pause longer, although each was a success."""
+    begins: list[float] = []
+    ends: list[float] = []
+
+    def flap(peer: Peer) -> None:
+        begins.append(time.monotonic())
+        peer.welcome()
+        wait_until(lambda: client.is_connected)
+        ends.append(time.monotonic())
+
+    def stay(peer: Peer) -> None:
+        begins.append(time.monotonic())
+        peer.welcome()
+        peer.until_gone()
+
+    backoff = Backoff(initial=0.05, maximum=10, jitter=0)
+    with RawServer(*[flap] * 4, stay) as server:
+        client = make_client(server.url, None, backoff=backoff)
+        client._core.start()
+        wait_until(lambda: client.stats.reconnects == 4)
+        assert client._core.connection.failures == 0
+        assert_closes(client)
+
+    pauses = [begin - end for begin, end in zip(begins[1:], ends, strict=True)]
+    assert [pause >= 0.05 * 2**number for number, pause in enumerate(pauses)] == [True] * 4
+
+
+def test_a_connection_that_lasted_lets_the_pauses_start_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Attempts and pauses count from the last good connection, and are not used up over weeks."""
+    monkeypatch.setattr(_supervisor, "_STABLE", 0.1)
+
+    def flap(peer: Peer) -> None:
+        peer.welcome()
+        wait_until(lambda: client.is_connected)
+
+    def last(peer: Peer) -> None:
+        flap(peer)
+        time.sleep(0.15)  # longer than what counts as good
+
+    def stay(peer: Peer) -> None:
+        peer.welcome()
+        peer.until_gone()
+
+    with RawServer(flap, flap, last, flap, flap, stay) as server:
+        client = make_client(server.url, None, backoff=Backoff(initial=0.01, attempts=4))
+        client._core.start()
+        wait_until(lambda: client.stats.reconnects == 5 and client.is_connected)
+        assert_closes(client)
+
+
+def test_connect_inside_a_disconnect_callback(server: FakeEvolutionServer) -> None:
+    """Who connects by hand in the callback waits for the reconnect that is under way anyway."""
+    outcomes: list[object] = []
+    client = make_client(server.url)
+
+    @client.on("disconnect")
+    def connect() -> None:
+        try:
+            outcomes.append(client.connect())
+        except ClientClosed as exc:
+            outcomes.append(type(exc))
+
+    with client:
+        server.drop()
+        wait_until(lambda: outcomes)
+        server.wait_for_client("sales")
+        server.emit("messages.upsert", {"seq": 1})
+
+        assert client.get(10).data["seq"] == 1
+        assert len(server.clients) == 1
+        assert client.stats.reconnects == 1
+    assert outcomes == [client, ClientClosed]
+
+
+def test_headers_are_sent_at_each_attempt() -> None:
+    """Headers and origin of one's own are part of the first handshake and of all others."""
+    heads: list[str] = []
+
+    def note(peer: Peer) -> None:
+        heads.append(peer.open())
+        peer.consent()
+
+    def flap(peer: Peer) -> None:
+        note(peer)
+        wait_until(lambda: client.is_connected)
+
+    def stay(peer: Peer) -> None:
+        note(peer)
+        peer.until_gone()
+
+    options = {"headers": {"X-Tenant": "a b"}, "origin": "https://crm.example.test"}
+    with RawServer(flap, stay) as server:
+        client = make_client(server.url, None, **options)
+        client._core.start()
+        wait_until(lambda: client.stats.reconnects)
+        assert_closes(client)
+
+    assert len(heads) == 2
+    for head in heads:
+        lines = head.split("\r\n")
+        assert lines.count("X-Tenant: a b") == 1
+        assert [line for line in lines if line.startswith("Origin:")] == [
+            "Origin: https://crm.example.test"
+        ]
 
 
 def test_a_client_is_not_started_twice_over(
