@@ -92,11 +92,25 @@ def _split(url: str) -> SplitResult:
         raise ConfigError(f"the URL {shown!r} has to start with http, https, ws or wss, then ://")
     if not parts.hostname:
         raise ConfigError(f"the URL {shown!r} names no host")
+    if not _can_be_a_name(parts.hostname):
+        raise ConfigError(
+            f"the URL {shown!r} names a host that cannot exist: between its dots there have to be "
+            "1 to 63 letters, digits or hyphens"
+        )
     if parts.username is not None or parts.password is not None:
         raise ConfigError(f"take user and password out of the URL {shown!r}; use headers=")
     if parts.fragment:
         raise ConfigError(f"the URL {shown!r} must not have a fragment (#…)")
     return parts
+
+
+def _can_be_a_name(host: str) -> bool:
+    """Return whether *host* can be looked up at all; what is an address can."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _key_of(parts: SplitResult) -> str | None:

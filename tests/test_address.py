@@ -87,6 +87,8 @@ def test_the_key_is_moved_out_of_the_url(query: str, key: str | None) -> None:
         pytest.param("http://h:http", None, "cannot be read", id="port"),
         pytest.param("http://h:70000", None, "cannot be read", id="large port"),
         pytest.param("http://[::1", None, "cannot be read", id="bracket"),
+        pytest.param("http://a..b", None, "cannot exist", id="empty label"),
+        pytest.param(f"http://{'a' * 64}.b", None, "cannot exist", id="long label"),
         pytest.param("http://u:secret@h", None, "take user and password out", id="user"),
         pytest.param("http://u:secret@ex\u2100mple", None, "cannot be read", id="user, odd host"),
         pytest.param("http://h/#secret", None, "fragment", id="fragment"),
