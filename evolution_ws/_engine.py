@@ -10,7 +10,7 @@ python-engineio 4.11 to 4.15, and guarded by tests:
 * ``socketio.packet.Packet``: ``encode()`` and the class attribute ``json``;
 * ``engineio.base_client.connected_clients``;
 * ``engineio.Client``: ``start_background_task`` (replaced on the instance), ``send``, ``queue``,
-  ``read_loop_task``, ``write_loop_task``.
+  ``disconnect(abort=True)``, ``read_loop_task``, ``write_loop_task``.
 
 :mod:`evolution_ws._websocket` does the same for websocket-client.
 """
@@ -223,6 +223,10 @@ class Session:
             self.abort()
         elif not self._over:
             self._say_goodbye(self.ws, grace)
+        if eio.read_loop_task is None:
+            # No reader was started, and nothing else ends a writer. Upstream empties the queue.
+            eio.disconnect(abort=True)
+            eio.queue.put(None)
         for task in (eio.read_loop_task, eio.write_loop_task):
             if task is not None:
                 task.join(grace)
@@ -230,6 +234,7 @@ class Session:
                     self.abort()
                     task.join(grace)
         self.ws.shutdown()  # type: ignore[no-untyped-call]
+        self._forget()
 
     def _flush(self, queue: Any, seconds: float) -> bool:
         """Wait until everything is written to the socket; return False if it takes too long."""
@@ -258,8 +263,14 @@ class Session:
             if sock is not None and sock.fileno() >= 0:
                 # Neither a frame nor a TLS alert: the connection is the parent's.
                 os.close(sock.detach())
-        if self._sio is not None and self._sio.eio in engineio.base_client.connected_clients:
-            engineio.base_client.connected_clients.remove(self._sio.eio)
+        self._forget()
+
+    def _forget(self) -> None:
+        # What is in this list is disconnected by upstream's handler of SIGINT, if somebody has
+        # installed it, and a loop that could not be started or has failed stays in it.
+        clients = engineio.base_client.connected_clients
+        if self._sio is not None and self._sio.eio in clients:
+            clients.remove(self._sio.eio)
 
     def abort(self) -> None:
         """Cut the connection, or the attempt. Any thread; never blocks, never raises."""

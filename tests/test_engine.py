@@ -55,6 +55,7 @@ CONNECT_OPTIONS = {"url", "headers", "transports", "namespaces", "socketio_path"
         pytest.param(socketio.Client.connect, CONNECT_OPTIONS, id="socketio.Client.connect"),
         pytest.param(engineio.Client.start_background_task, {"target"}, id="start_background_task"),
         pytest.param(engineio.Client.send, {"data"}, id="engineio.Client.send"),
+        pytest.param(engineio.Client.disconnect, {"abort"}, id="engineio.Client.disconnect"),
         pytest.param(socketio.packet.Packet.__init__, {"data", "namespace", "id"}, id="Packet"),
         pytest.param(websocket.WebSocket.connect, {"url", "options"}, id="WebSocket.connect"),
         pytest.param(websocket.WebSocket._recv, {"bufsize"}, id="WebSocket._recv"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
+import engineio.base_client
 import pytest
 
 from evolution_ws import (
@@ -18,7 +20,7 @@ from evolution_ws import (
     _supervisor,
 )
 from evolution_ws.testing import FakeEvolutionServer
-from tests.core_tools import assert_closes, make_client
+from tests.core_tools import assert_closes, make_client, own_threads
 from tests.helpers import Gate, in_thread, wait_until
 from tests.raw_server import Peer, RawServer
 
@@ -209,6 +211,42 @@ def test_a_connection_that_lasted_lets_the_pauses_start_over(
         client._core.start()
         wait_until(lambda: client.stats.reconnects == 5 and client.is_connected)
         assert_closes(client)
+
+
+def refuse_thread(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let the next thread of that name not start."""
+    start, names = threading.Thread.start, [name]
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name.rpartition("-")[2] in names:
+            names.clear()
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+
+@pytest.mark.parametrize("name", ["read", "write"])
+def test_a_thread_that_cannot_be_started_costs_one_attempt(
+    server: FakeEvolutionServer, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A process that has too many threads for a moment connects as soon as it can."""
+    errors: list[str] = []
+    client = make_client(server.url)
+    client.on("connect_error", callback=lambda event: errors.append(str(event.error)))
+    with client:
+        refuse_thread(monkeypatch, name)
+        server.drop()
+        wait_until(lambda: client.stats.reconnects and client.is_connected)
+        server.emit("messages.upsert", {"seq": 1})
+
+        assert client.get(10).data["seq"] == 1
+        wait_until(lambda: errors)
+        assert client._core.connection.failures == len(errors) == 1
+        assert "can start no thread" in errors[0]
+        assert len(own_threads()) == 4
+        wait_until(lambda: len(server.clients) == 1)
+        assert len(engineio.base_client.connected_clients) == 1
 
 
 def test_connect_inside_a_disconnect_callback(server: FakeEvolutionServer) -> None:
