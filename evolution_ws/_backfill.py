@@ -25,7 +25,7 @@ from ._seen import SeenMessages
 from ._windows import Windows
 from ._workers import Workers
 from .events import Event
-from .exceptions import ApiError, ClientClosed, EvolutionError
+from .exceptions import ApiError, ClientClosed, ConnectError, EvolutionError
 from .lifecycle import LifecycleEvent
 
 
@@ -237,19 +237,23 @@ class Backfill:
             # A job that waits already begins at the same time or earlier, and ends when it runs.
             clock = time.monotonic()
             start = self.windows.owe(name, now)
-            self._jobs[name] = _Job(name, start, clock + _SETTLE, clock + _LONGEST_HOLD)
+            job = self._jobs[name] = _Job(name, start, clock + _SETTLE, clock + _LONGEST_HOLD)
             self._calls.put(None)
-            self._start_thread()
+            error = self._start_thread()
+        if error is not None:
+            self._done(job, now, error)
 
-    def _start_thread(self) -> None:
+    def _start_thread(self) -> EvolutionError | None:
+        """Start the thread unless it runs; return why that is impossible, or None."""
         if self._is_working:
-            return
+            return None
         self._is_working = True
         try:
             self._workers.start(self._work, self._name)
-        except RuntimeError:  # the interpreter is ending
+        except RuntimeError as exc:  # there are too many, or the interpreter is ending
             self._is_working = False
-            self._jobs.clear()
+            return ConnectError(f"this process can start no thread ({exc})")
+        return None
 
     # The thread
 

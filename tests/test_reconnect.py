@@ -249,6 +249,24 @@ def test_a_thread_that_cannot_be_started_costs_one_attempt(
         assert len(engineio.base_client.connected_clients) == 1
 
 
+def test_a_history_for_which_there_is_no_thread(
+    server: FakeEvolutionServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events go on, and the gap is told, when no thread can be started to fetch what it took."""
+    gaps: list[tuple[bool, str]] = []
+    client = make_client(server.url, api_key="key-of-the-tests-0001", backfill=True)
+    client.on("gap", callback=lambda event: gaps.append((event.complete, str(event.error))))
+    with client:
+        refuse_thread(monkeypatch, "backfill")
+        server.drop()
+        wait_until(lambda: client.stats.reconnects and client.is_connected)
+        server.emit("messages.upsert", {"seq": 1})
+
+        assert client.get(10).data["seq"] == 1
+        wait_until(lambda: gaps)
+    assert gaps == [(False, "this process can start no thread (can't start new thread)")]
+
+
 def test_connect_inside_a_disconnect_callback(server: FakeEvolutionServer) -> None:
     """Who connects by hand in the callback waits for the reconnect that is under way anyway."""
     outcomes: list[object] = []
