@@ -209,7 +209,8 @@ class HandshakeSocket:
 
     def recv(self, size: int) -> bytes:
         """Return up to *size* bytes."""
-        if not self.ahead:
+        # Before websocket-client 1.9 an empty body is asked for, too, and nothing more may come.
+        if size and not self.ahead:
             self.inner.settimeout(remaining(self._deadline))
             self.ahead = self.inner.recv(4096)
             self._read += len(self.ahead)

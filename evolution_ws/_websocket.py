@@ -99,10 +99,15 @@ class EventSocket(websocket.WebSocket):
         try:
             super().connect(url, **options)  # type: ignore[no-untyped-call]
         except websocket.WebSocketException as exc:
-            answer = self.handshake_response
-            if answer is not None and 300 <= answer.status < 400:
-                raise RedirectRefused(answer.headers.get("location", "")) from exc
+            self._refuse_redirect(exc)
             raise
+        except (IndexError, ValueError) as exc:
+            if isinstance(exc, OSError):  # a certificate that is refused is a ValueError, too
+                raise
+            # Before websocket-client 1.9.1 a first line that is not HTTP's is not expected.
+            raise websocket.WebSocketException("Invalid status line") from exc
+        # Before 1.9.1 a redirect that may not be followed is taken for consent.
+        self._refuse_redirect(None)
         self._deadline = session.deadline
         if shaking is not None:
             self.sock = shaking.inner
@@ -110,6 +115,11 @@ class EventSocket(websocket.WebSocket):
                 self.sock = cast(socket.socket, TlsStream(self.sock))
             self._end = len(shaking.ahead)
             self._buffer[: self._end] = shaking.ahead
+
+    def _refuse_redirect(self, cause: Exception | None) -> None:
+        answer = self.handshake_response
+        if answer is not None and 300 <= answer.status < 400:
+            raise RedirectRefused(answer.headers.get("location", "")) from cause
 
     def settimeout(self, timeout: float | None) -> None:
         """Limit the silence of the server; python-engineio calls it when the handshake is done."""

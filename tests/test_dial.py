@@ -258,6 +258,13 @@ def test_a_handshake_socket_is_the_socket_in_everything_else() -> None:
         assert right.recv(10) == b"hello"
 
 
+def test_a_handshake_does_not_wait_for_nothing() -> None:
+    """A body of no bytes is there at once, though the server says no more."""
+    left, right = socket.socketpair()
+    with left, right:
+        assert HandshakeSocket(left, soon()).recv(0) == b""
+
+
 def test_a_handshake_keeps_what_it_read_too_far() -> None:
     """The first frames may come together with the end of the head."""
     left, right = socket.socketpair()
