@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import ipaddress
 import re
 import socket
@@ -20,6 +21,8 @@ from .exceptions import ConfigError
 
 # More than any sane proxy adds to the handshake; an endless answer must not fill the memory.
 _MAX_HANDSHAKE = 64 * 1024
+
+_PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
 
 def make_tls_context(verify: bool | str, cert: str | tuple[str, str] | None) -> ssl.SSLContext:
@@ -71,6 +74,9 @@ def proxy_options(proxy: str | None, scheme: str, host: str) -> dict[str, Any]:
         raise ConfigError("the proxy's URL cannot be read; look at its host and port") from None
     if not parts.hostname:
         raise ConfigError("the proxy's URL names no host")
+    if parts.scheme not in _PROXY_SCHEMES:
+        names = ", ".join(_PROXY_SCHEMES)
+        raise ConfigError(f"the proxy's URL has to start with one of {names}, then ://")
     options: dict[str, Any] = {
         "http_proxy_host": parts.hostname,
         "http_proxy_port": port,
@@ -81,6 +87,17 @@ def proxy_options(proxy: str | None, scheme: str, host: str) -> dict[str, Any]:
     if parts.username:
         options["http_proxy_auth"] = (unquote(parts.username), unquote(parts.password or ""))
     return options
+
+
+def check_socks() -> None:
+    """
+    Check that there is what speaks with a SOCKS proxy.
+
+    Raises:
+        ConfigError: There is not.
+    """
+    if importlib.util.find_spec("python_socks") is None:
+        raise ConfigError("a SOCKS proxy needs python-socks: pip install 'evolution-ws[socks]'")
 
 
 def _proxy_from_environment(scheme: str, host: str) -> str | None:

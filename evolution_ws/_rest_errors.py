@@ -71,7 +71,7 @@ def _unusable(exc: Exception) -> str:
     if isinstance(exc, requests.exceptions.InvalidProxyURL):
         return "the proxy's URL cannot be used; check proxy= or the http_proxy variables"
     if isinstance(exc, requests.exceptions.InvalidSchema) and "SOCKS" in str(exc):
-        return "a SOCKS proxy needs PySocks: install requests[socks]"
+        return "a SOCKS proxy needs PySocks: pip install 'evolution-ws[socks]'"
     return f"the request cannot be sent as it is ({type(exc).__name__})"
 
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import websocket
 
-from ._dial import HandshakeSocket, kill, proxy_options, remaining
+from ._dial import HandshakeSocket, check_socks, kill, proxy_options, remaining
 from ._packets import Buffer, PacketReader, ProtocolViolation
 from ._tls import TlsStream
 
@@ -87,6 +87,7 @@ class EventSocket(websocket.WebSocket):
         shaking = None
         if proxy and proxy["proxy_type"] != "http":
             # Dialed by python-socks, which cannot be aborted but ends in time.
+            check_socks()
             options |= proxy | {"http_proxy_timeout": remaining(session.deadline)}
         else:
             dialer = session.dialer

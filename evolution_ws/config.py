@@ -225,7 +225,7 @@ class ClientConfig:
 
     proxy: str | None = attrs.field(default="env", repr=_proxy_repr)
     """``"env"`` reads the environment (http_proxy, https_proxy, no_proxy), None uses no proxy,
-    anything else is the proxy's URL."""
+    anything else is the proxy's URL: ``http://…``, or ``socks5h://…`` with the extra ``socks``."""
 
     headers: Mapping[str, str] = attrs.field(factory=dict, converter=_to_dict, repr=False)
     """Further HTTP headers for the handshake and for REST calls."""

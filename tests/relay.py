@@ -1,4 +1,4 @@
-"""Something between client and server: a TLS front, or a proxy that takes CONNECT."""
+"""Something between client and server: a TLS front, or a proxy, of HTTP or of SOCKS."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class Relay:
         target: Where to: ``host:port``, or None for a proxy, which is told by each client.
         tls: The context of a TLS front; None speaks plainly.
         credentials: ``user:password`` that a proxy wants; None wants none.
+        socks: Whether a proxy speaks SOCKS 5.
     """
 
     def __init__(
@@ -32,10 +33,12 @@ class Relay:
         *,
         tls: ssl.SSLContext | None = None,
         credentials: str | None = None,
+        socks: bool = False,
     ) -> None:
         self._target = target
         self._tls = tls
         self._credentials = credentials
+        self._socks = socks
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads: list[threading.Thread] = []
         self._sockets: list[socket.socket] = []
@@ -87,7 +90,7 @@ class Relay:
             sock = self._tls.wrap_socket(sock, server_side=True)
             self._sockets.append(sock)
             self.peers.append(dict(sock.getpeercert() or {}))
-        target = self._target or self._ask(sock)
+        target = self._target or (self._ask_socks(sock) if self._socks else self._ask(sock))
         if target is None:
             return
         host, _, port = target.rpartition(":")
@@ -111,6 +114,28 @@ class Relay:
         sock.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
         port = urlsplit(f"//{where}").port
         return f"127.0.0.1:{port}"  # whatever the host is called
+
+    def _ask_socks(self, sock: socket.socket) -> str:
+        """Take a CONNECT request of SOCKS 5, without a password; return where it leads."""
+        _take(sock, _take(sock, 2)[1])
+        sock.sendall(b"\x05\x00")
+        is_address = _take(sock, 4)[3] == 1
+        data = _take(sock, 4 if is_address else _take(sock, 1)[0])
+        host = socket.inet_ntoa(data) if is_address else data.decode()
+        port = int.from_bytes(_take(sock, 2), "big")
+        self.requests.append(f"CONNECT {host}:{port}")
+        sock.sendall(b"\x05\x00\x00\x01" + bytes(6))
+        return f"127.0.0.1:{port}"
+
+
+def _take(sock: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        piece = sock.recv(size - len(data))
+        if not piece:
+            raise ConnectionError("the client is gone")
+        data += piece
+    return data
 
 
 def _shows(headers: list[str], credentials: str) -> bool:

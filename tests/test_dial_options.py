@@ -105,7 +105,11 @@ def test_a_proxy_becomes_options(proxy: str | None, expected: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize(
-    "proxy", ["http://", "http://u:secret@:80", "http://u:secret@p:many", "http://u:secret@[p"]
+    "proxy",
+    [
+        *("http://", "http://u:secret@:80", "http://u:secret@p:many", "http://u:secret@[p"),
+        *("socks://u:secret@p", "ftp://u:secret@p"),
+    ],
 )
 def test_a_proxy_that_cannot_work_is_refused(proxy: str) -> None:
     """The error does not repeat the password."""

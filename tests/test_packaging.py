@@ -74,7 +74,8 @@ def test_the_types_are_declared() -> None:
 def test_the_extras_are_those_that_are_documented() -> None:
     """Every surrounding can be installed with its own word."""
     assert set(CONFIG["options.extras_require"]) >= {
-        *("celery", "cli", "demo", "django", "fast", "flask", "notebook", "test", "testing"),
+        *("celery", "cli", "demo", "django", "fast", "flask", "notebook", "socks", "test"),
+        "testing",
     }
 
 
@@ -95,7 +96,8 @@ def test_the_extra_of_the_tests_holds_the_others() -> None:
     listed = re.search(r"evolution-ws\[([\w,]+)\]", test)
     assert listed is not None
     assert set(listed[1].split(",")) >= {
-        *("celery", "cli", "django", "fast", "flask", "notebook", "testing"),
+        *("celery", "cli", "django", "fast", "flask", "notebook", "socks"),
+        "testing",
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -226,6 +227,50 @@ def test_loopback_is_never_led_through_a_proxy_of_the_environment(
     assert_works(server, f"http://{host}:{server.port}")
 
     assert proxy.requests == []
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host"), [("socks5h", "api.example.com"), ("socks5", "127.0.0.1")]
+)
+def test_a_socks_proxy_carries_everything(
+    server: FakeEvolutionServer, scheme: str, host: str
+) -> None:
+    """Socket and REST both go through it, to the name or to the address."""
+    pytest.importorskip("python_socks", reason="python-socks is not installed")
+    url = f"http://{host}:{server.port}"
+    with Relay(socks=True) as proxy:
+        through = f"{scheme}://{proxy.address}"
+        assert_works(server, url, proxy=through)
+        before = list(proxy.requests)
+        [instance] = make_client(url, proxy=through).api.instances()
+
+    assert before == [f"CONNECT {host}:{server.port}"]
+    assert proxy.requests == before * 2
+    assert instance.name == "sales"
+
+
+def test_tls_through_a_socks_proxy(server: FakeEvolutionServer, authority: Authority) -> None:
+    """Behind it the certificate is checked as it is without one."""
+    pytest.importorskip("python_socks", reason="python-socks is not installed")
+    context = authority.server_context("api.example.com")
+    with (
+        Relay(f"127.0.0.1:{server.port}", tls=context) as front,
+        Relay(socks=True) as proxy,
+    ):
+        url = f"https://api.example.com:{front.port}"
+        through = f"socks5h://{proxy.address}"
+        assert_works(server, url, proxy=through, verify=authority.path)
+
+        with pytest.raises(ConnectError, match="was not accepted"):
+            make_client(url, proxy=through).connect()
+
+
+def test_a_socks_proxy_without_what_speaks_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what to install."""
+    monkeypatch.setitem(sys.modules, "python_socks", None)
+    client = make_client("http://api.example.com", proxy="socks5h://127.0.0.1:9")
+    with pytest.raises(ConfigError, match=r"pip install 'evolution-ws\[socks\]'"):
+        client.connect()
 
 
 def test_a_proxy_that_is_not_there() -> None:
