@@ -94,6 +94,7 @@ class Supervisor(Progress):
         self.was_forked = False
         """Whether the client was in use when this process was forked off, and is not yet here."""
         self._connections = 0
+        self._was_open = False
         self._is_dismissed = False
         """Whether its owner has closed it, which is for good."""
         self._begin()
@@ -232,6 +233,9 @@ class Supervisor(Progress):
         if not self._closing:
             self._move(_S.OPEN)
             _log.info("connected to %s", self._address)
+        # A close may come after the first events, and before the joins are answered as well.
+        self._was_open = self.joins.is_settled()
+        if self._was_open:
             self._notify(LifecycleEvent(type="connect"))
         self.announce()
 
@@ -284,7 +288,8 @@ class Supervisor(Progress):
         if not self._closing:
             _log.warning("lost the connection to %s: %s", self._address, reason)
         self.backfill.session_ended(session.complete_until, self._intake.follows_root)
-        self._notify(LifecycleEvent(type="disconnect", reason=reason))
+        if self._was_open:
+            self._notify(LifecycleEvent(type="disconnect", reason=reason))
         self.announce()
 
     def _is_final(self, error: EvolutionError) -> bool:

@@ -26,7 +26,7 @@ from tests.core_tools import (
     own_threads,
     seqs,
 )
-from tests.helpers import in_thread, wait_until
+from tests.helpers import Gate, in_thread, wait_until
 from tests.raw_server import Peer, RawServer
 
 
@@ -91,6 +91,30 @@ def test_close_while_a_join_is_unanswered(server: FakeEvolutionServer) -> None:
     wait_until(lambda: client.namespaces["/sales"] is NamespaceState.ASKED)
 
     assert_closes(client)
+
+
+@pytest.mark.parametrize("is_joined", [True, False], ids=["joined", "not joined"])
+def test_close_while_the_connection_opens(
+    server: FakeEvolutionServer, monkeypatch: pytest.MonkeyPatch, is_joined: bool
+) -> None:
+    """Callbacks are told of a beginning and an end, or of neither."""
+    seen: list[str] = []
+    gate = Gate()
+    client = make_client(server.url)
+    client.on("connect", "disconnect", callback=lambda event: seen.append(event.type))
+    if is_joined:
+        monkeypatch.setattr(client._core.connection.backfill, "opened", gate)
+        client._core.start()
+        gate.wait_entered()
+        client._core.connection.request_close()
+        gate.release()
+    else:
+        server.join_delay = float("inf")
+        client._core.start()
+        wait_until(lambda: client.namespaces["/sales"] is NamespaceState.ASKED)
+
+    assert_closes(client)
+    assert seen == (["connect", "disconnect"] if is_joined else [])
 
 
 @pytest.mark.parametrize("take", ["get", "events", "wait_for", "subscription", "wait_connected"])
