@@ -72,12 +72,16 @@ Owner()
     "pool": (
         "from concurrent.futures import ThreadPoolExecutor as P; P().submit(client.emit, 'late', 1)"
     ),
+    "pool-calls": (
+        "from concurrent.futures import ThreadPoolExecutor as P\n"
+        "P().submit(lambda: print(client.call('late', 1)))"
+    ),
 }
 
 
 @pytest.mark.parametrize("ending", ENDS.values(), ids=ENDS.keys())
 def test_ways_to_end(server: FakeEvolutionServer, ending: str) -> None:
-    """However a script ends, it ends silently and in time, and its emits arrive."""
+    """However a script ends, it ends silently and in time; its emits arrive, calls are answered."""
     program = f"""
 import sys
 from evolution_ws import Client
@@ -85,9 +89,11 @@ client = Client(sys.argv[1], "sales", backfill=False).connect()
 client.emit("early", 1)
 {ending}
 """
+    server.ack = lambda *_: "answer"
     begin = time.monotonic()
 
-    assert end(python(program, server.url)) == ("", "")
+    said = "answer\n" if "call(" in ending else ""
+    assert end(python(program, server.url)) == (said, "")
     assert time.monotonic() - begin < CEILING
     expected = ["early", "late"] if "late" in ending else ["early"]
     assert [event.name for event in server.wait_for_emit(len(expected))] == expected

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator
 
 import pytest
+import trustme
 
 from evolution_ws.testing import FakeEvolutionServer
 from tests.faults.scripts import script
+from tests.relay import Relay
 
 
 # The child reports through its exit code; an alarm ends one that hangs.
@@ -17,7 +20,8 @@ import multiprocessing, os, signal, sys, threading, time, warnings
 from evolution_ws import Backoff, Client, NotConnectedError
 warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
 url = sys.argv[1]
-client = Client(url, "sales", backfill=False, backoff=Backoff(initial=0.05, maximum=0.2))
+backoff = Backoff(initial=0.05, maximum=0.2)
+client = Client(url, "sales", backfill=False, verify=False, backoff=backoff)
 
 def beget(live):
     pid = os.fork()
@@ -73,6 +77,23 @@ def child():
     import gc
     gc.collect()
 assert buried(beget(child)) == 0
+""",
+    "calls-in-the-child": """
+client.connect()
+def child():
+    refused()
+    assert client.call("ask", 7, namespace="/") == "answer"
+    assert client.close(5)
+assert buried(beget(child)) == 0
+""",
+    "exits-through-its-exit-handlers": """
+client.connect()
+pid = os.fork()
+if pid == 0:
+    signal.alarm(20)
+    refused()
+    sys.exit(0)
+assert buried(pid) == 0
 """,
     "exits-normally": """
 client.connect()
@@ -144,6 +165,9 @@ assert buried(beget(child)) == 0
 }
 
 TAIL = """
+for _ in client.events(timeout=0):
+    pass
+client.get(10)
 assert client.is_connected and client.stats.reconnects == 0, client.stats
 client.emit("from-parent", {}, namespace="/")
 assert client.close(5)
@@ -154,21 +178,35 @@ print("done")
 @pytest.fixture
 def server() -> Iterator[FakeEvolutionServer]:
     """Return a server that emits a message when it is asked for one."""
-    with FakeEvolutionServer(instances=("sales",)) as server:
+    with FakeEvolutionServer(instances=("sales",), ack=lambda *_: "answer") as server:
         yield server
 
 
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS.keys())
 def test_a_fork(server: FakeEvolutionServer, program: str) -> None:
     """The child can connect anew, and nothing of it reaches the connection of the parent."""
-    said = _run(server, HEAD + program + TAIL)
+    said = _run(server, HEAD + program + TAIL, server.url)
 
     assert "done" in said.split()
     assert 1 == sum(emitted.name == "from-parent" for emitted in server.received)
     assert said.split().count("child") == sum(e.name == "from-child" for e in server.received)
 
 
-def _run(server: FakeEvolutionServer, source: str) -> str:
+@pytest.mark.parametrize(
+    "name", ["connected", "forgotten-in-the-child", "exits-through-its-exit-handlers"]
+)
+def test_a_fork_with_tls(server: FakeEvolutionServer, name: str) -> None:
+    """The child says no word in the session of its parent, which goes on."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(context)
+    with Relay(f"127.0.0.1:{server.port}", tls=context) as front:
+        said = _run(server, HEAD + PROGRAMS[name] + TAIL, f"https://localhost:{front.port}")
+
+    assert "done" in said.split()
+    assert 1 == sum(emitted.name == "from-parent" for emitted in server.received)
+
+
+def _run(server: FakeEvolutionServer, source: str, url: str) -> str:
     """Run *source*; a message is emitted all the time, for the programs that wait for one."""
     stop = threading.Event()
 
@@ -179,7 +217,7 @@ def _run(server: FakeEvolutionServer, source: str) -> str:
     thread = threading.Thread(target=emit)
     thread.start()
     try:
-        return script(source, server.url)
+        return script(source, url)
     finally:
         stop.set()
         thread.join()
