@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from evolution_ws import Event, NamespaceState
 from evolution_ws.events import MessageEvent
 from evolution_ws.testing import FakeEvolutionServer
 from tests.core_tools import assert_closes, make_client, seqs
-from tests.helpers import wait_until
+from tests.helpers import Gate, wait_until
 from tests.raw_server import BINARY, CONT, PING, TEXT, Peer, RawServer, event_text, frame
 
 
@@ -277,6 +278,33 @@ def test_a_flood_of_small_fragments_is_read(server: FakeEvolutionServer) -> None
         server.emit_raw(b"".join(pieces), tcp=True)
 
         assert client.get(10).data == {"seq": 1}
+
+
+def test_a_large_event_in_pieces_costs_no_more_than_a_few_whole_ones() -> None:
+    """Twenty megabytes in twenty thousand fragments are put together once, not with each one."""
+    filler = '"text":"' + "x" * 20_000_000 + '","seq"'
+    whole, divided = (event_text(seq).replace('"seq"', filler).encode() for seq in (1, 2))
+    pieces = [divided[start : start + 1_000] for start in range(0, len(divided), 1_000)]
+    fragments = [frame(CONT if number else TEXT, p, fin=False) for number, p in enumerate(pieces)]
+    fragments.append(frame(CONT))
+    gate = Gate()
+
+    def script(peer: Peer) -> None:
+        peer.welcome()
+        peer.raw(frame(TEXT, whole))
+        gate()
+        peer.raw(b"".join(fragments))
+        peer.until_gone()
+
+    costs = []
+    with RawServer(script) as raw, make_client(raw.url, None) as client:
+        for seq in (1, 2):
+            begin = time.process_time()
+            assert client.get(20).data["seq"] == seq
+            costs.append(time.process_time() - begin)
+            gate.release()
+
+    assert costs[1] < 20 * costs[0]
 
 
 def test_a_flood_of_names_and_namespaces_is_forgotten(server: FakeEvolutionServer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from evolution_ws.testing import FakeEvolutionServer
 from tests.core_tools import make_client
 from tests.faults.scripts import script
-from tests.helpers import wait_until
+from tests.helpers import in_thread, wait_until
 
 
 # What the consumer's process does: it takes an event in the time in which a hundred arrive, and
@@ -124,10 +125,57 @@ def test_a_flood_of_large_events(flooded: FakeEvolutionServer) -> None:
     report = flood(flooded, 300, 1_000_000, "drop_oldest", **BY_BYTES)
 
     assert report["ordered"]
+    assert report["reconnects"] == 0
     assert 0 < report["dropped"]
     assert report["last"] == 299
     # 300 MB went by, 8 MB may wait, and a few are on their way.
     assert report["most"] - report["start"] < 40_000_000
+
+
+def test_very_large_events_do_not_hold_the_pings_up() -> None:
+    """A hundred megabytes are read so fast that a server with little patience gets its answers."""
+    with FakeEvolutionServer(
+        instances=("sales",), ping_interval=0.3, ping_timeout=0.3, store=False
+    ) as impatient:
+        report = flood(impatient, 20, 5_000_000, "drop_oldest", queue_size=100, queue_bytes=10**9)
+
+    assert (True, 20, 0, 0) == tuple(
+        report[name] for name in ("ordered", "got", "dropped", "reconnects")
+    )
+
+
+# The peak that the kernel has seen, of this program alone: getrusage() also counts the parent's.
+HUGE = """
+import sys
+from evolution_ws import Client
+
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+
+size = int(sys.argv[2])
+with Client(sys.argv[1], "sales", backfill=False, max_event_bytes=2 * size) as client:
+    before = peak()
+    client.emit("ready", namespace="/")
+    assert len(client.get(20).data["text"]) == size
+print((peak() - before) / size)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_peak_of_a_huge_event(server: FakeEvolutionServer) -> None:
+    """Fifty megabytes are in memory as bytes, as text and as the event's data, and not more."""
+    size = 50_000_000
+
+    def produce() -> None:
+        server.wait_for_emit(1, timeout=30)
+        server.emit("messages.upsert", {"text": "x" * size}, store=False)
+
+    producing = in_thread(produce)
+    times = float(script(HUGE, server.url, str(size)))
+    producing.result()
+
+    assert times < 4.5
 
 
 def test_blocking_holds_the_connection_back_for_a_limited_time(

@@ -34,26 +34,57 @@ def make(**options):
 def ask(what):
     client.emit(what, {}, namespace="/")
 
+ticks = []
+
+def tick():
+    while True:
+        ticks.append(time.monotonic())
+        gevent.sleep(0.001)
+
+def hub_went_on():
+    gevent.sleep(0.01)
+    pauses = [after - before for before, after in zip(ticks, ticks[1:])]
+    assert max(pauses) < 2, f"the hub stood still for {max(pauses)} s"
+
 def no_threads_left():
     names = [t.name for t in threading.enumerate() if t.name.startswith("evolution-ws-")]
     assert not names, names
 """
 
 ORDER = """
-client = make(backfill=False)
-ticks = 0
-def tick():
-    global ticks
-    while True:
-        ticks += 1
-        gevent.sleep(0.001)
 ticker = gevent.spawn(tick)
-with client:
+with make(backfill=False) as client:
     ask("burst")
     got = [event.data["seq"] for event in client.events(limit=2000)]
-ticker.kill()
 assert got == list(range(2000)), "out of order"
-assert ticks > 20, f"the hub stood still: {ticks}"
+hub_went_on()
+ticker.kill()
+no_threads_left()
+print("done")
+"""
+
+LARGE = """
+ticker = gevent.spawn(tick)
+with make(backfill=False) as client:
+    ask("large")
+    got = [event.data["seq"] for event in client.events(limit=6)]
+    assert got == list(range(6)), got
+    assert client.stats.reconnects == 0
+hub_went_on()
+ticker.kill()
+no_threads_left()
+print("done")
+"""
+
+FROZEN = """
+client = make(backfill=False)
+gone = threading.Event()
+client.on("disconnect", callback=gone.set)
+with client:
+    ask("freeze")
+    begin = time.monotonic()
+    assert gone.wait(20)
+    assert time.monotonic() - begin < 8, "it took too long"
 no_threads_left()
 print("done")
 """
@@ -130,13 +161,26 @@ def restart(server: FakeEvolutionServer) -> None:
     server.emit("messages.upsert", message("M3"))
 
 
-ACTIONS: dict[str, Callable[[FakeEvolutionServer], None]] = {"burst": burst, "restart": restart}
+def large(server: FakeEvolutionServer) -> None:
+    """Emit six numbered messages of five megabytes."""
+    for seq in range(6):
+        server.emit("messages.upsert", {"seq": seq, "text": "é" * 2_500_000}, store=False)
+
+
+ACTIONS: dict[str, Callable[[FakeEvolutionServer], None]] = {
+    "burst": burst,
+    "restart": restart,
+    "large": large,
+    "freeze": FakeEvolutionServer.freeze,
+}
 
 
 @pytest.mark.parametrize(
     "program",
     [
         pytest.param(ORDER, id="order"),
+        pytest.param(LARGE, id="large-events"),
+        pytest.param(FROZEN, id="frozen-server"),
         pytest.param(CLOSE, id="close"),
         pytest.param(RECONNECT, id="reconnect-and-backfill"),
         pytest.param(CALLBACKS, id="callbacks"),
@@ -145,7 +189,9 @@ ACTIONS: dict[str, Callable[[FakeEvolutionServer], None]] = {"burst": burst, "re
 )
 def test_under_gevent(program: str) -> None:
     """A patched process consumes as any other does, and its hub goes on turning."""
-    with FakeEvolutionServer(instances=("sales",), store=program is RECONNECT) as server:
+    with FakeEvolutionServer(
+        instances=("sales",), store=program is RECONNECT, ping_interval=1.0, ping_timeout=1.0
+    ) as server:
         said = _run_with_actions(server, PATCH + HEAD + program)
 
     assert "done\n" == said
