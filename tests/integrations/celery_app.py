@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from typing import Any
 
 import redis
 from celery import Celery
 
+from evolution_ws import Client
 from evolution_ws.integrations.celery import EventTask, ForwarderStep, get_client
 
 
@@ -24,6 +26,10 @@ app.conf.update(
 if "TEST_STEP" in os.environ:
     app.conf.evolution_forward = {"task": "counting.count", "durable": os.environ["TEST_STEP"]}
     app.steps["worker"].add(ForwarderStep)
+# As people do who have not read where to connect.
+hasty = None
+if "TEST_HASTE" in os.environ:
+    hasty = Client(os.environ["TEST_SERVER"], "sales", backfill=False).connect()
 
 
 def memory() -> Any:
@@ -46,6 +52,13 @@ def emit(number: int) -> int:
     return os.getpid()
 
 
+@app.task(name="counting.hasty")  # type: ignore[untyped-decorator] # Celery ships no types
+def emit_hastily() -> None:
+    """Emit through the client that was connected before the process of the task was forked."""
+    assert hasty is not None
+    hasty.emit("sendNode", {"number": 1}, namespace="/")
+
+
 @app.task(name="counting.slow", soft_time_limit=1)  # type: ignore[untyped-decorator] # Celery ships no types
 def slow() -> str:
     """Wait in the client for what never comes, until the soft time limit strikes."""
@@ -57,4 +70,22 @@ def slow() -> str:
     except SoftTimeLimitExceeded:
         client.emit("sendNode", {"number": 99}, namespace="/")
         return "limited"
+    return f"not limited at {time.time()}"
+
+
+@app.task(name="counting.slow_close", soft_time_limit=1)  # type: ignore[untyped-decorator] # Celery ships no types
+def slow_close() -> str:
+    """Close a client whose callback does not return, until the soft time limit strikes."""
+    from celery.exceptions import SoftTimeLimitExceeded
+
+    release = threading.Event()
+    client = Client(os.environ["TEST_SERVER"], "sales", backfill=False)
+    client.on("connect", callback=lambda: release.wait())
+    client.connect()
+    try:
+        client.close(30)
+    except SoftTimeLimitExceeded:
+        before = client.close(0)
+        release.set()
+        return f"limited, closed: {before}, {client.close(20)}"
     return f"not limited at {time.time()}"

@@ -83,17 +83,35 @@ def test_one_client_per_worker_process(tmp_path: Path, store: RedisServer, pool:
 
 
 def test_a_soft_time_limit_leaves_the_client_usable(tmp_path: Path, store: RedisServer) -> None:
-    """A task that is interrupted while it waits in the client can go on with it."""
+    """A task that is interrupted while it waits in a client, or closes one, can go on with it."""
     with FakeEvolutionServer(instances=("sales",)) as server:
         environ = {"TEST_BROKER": store.url(), "TEST_SERVER": server.url}
         with worker(tmp_path / "worker.log", *POOLS["prefork"], **environ) as running:
             call(store, "counting.slow")
-            running.wait_for("succeeded")
+            call(store, "counting.slow_close")
+            running.wait_for("'limited'")
+            running.wait_for("'limited, closed: False, True'")
 
             assert running.stop() == 0
 
-        assert "'limited'" in running.text
         assert [0, 99] == numbers(server.received)
+
+
+def test_a_client_that_was_connected_before_the_fork(tmp_path: Path, store: RedisServer) -> None:
+    """Tasks are told what to do, instead of emits that vanish; the worker's own client lives on."""
+    with FakeEvolutionServer(instances=("sales",)) as server:
+        environ = {"TEST_BROKER": store.url(), "TEST_SERVER": server.url, "TEST_HASTE": "1"}
+        with worker(tmp_path / "worker.log", *POOLS["prefork"], **environ) as running:
+            [before] = server.clients
+            for _ in range(2):
+                call(store, "counting.hasty")
+            wait_until(lambda: running.text.count("raised unexpected") == 2, CEILING)
+
+            assert running.text.count("connect it in this one, too: in Celery") > 1
+            assert server.clients == [before]
+            assert running.stop() == 0
+
+        assert server.received == []
 
 
 @pytest.mark.skipif(ROUNDS <= 3, reason="slow: part of the long run")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import signal
+import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ import pytest
 pytest.importorskip("django")
 
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import override_settings
 
 from evolution_ws.integrations.django import event_received
@@ -106,6 +109,67 @@ def test_connections_to_the_database_are_renewed(
         connection.close_if_unusable_or_obsolete = close  # type: ignore[method-assign]
 
     assert closed == ["looked at"] * 2
+
+
+@pytest.fixture
+def make_database(tmp_path: Path) -> Iterator[Callable[..., BaseDatabaseWrapper]]:
+    """Return a function that adds a database in a file, with the table ``seen``."""
+
+    def make(**options: object) -> BaseDatabaseWrapper:
+        file = str(tmp_path / "other.sqlite3")
+        connections.databases["other"] = {**connection.settings_dict, "NAME": file, **options}
+        made = connections["other"]
+        made.cursor().execute("CREATE TABLE seen (text)")
+        return made
+
+    yield make
+    connections["other"].close()
+    del connections["other"], connections.databases["other"]
+
+
+def is_alive(database: BaseDatabaseWrapper) -> bool:
+    """Return whether a query gets through, which SQLite's own is_usable() takes for granted."""
+    try:
+        database.connection.execute("SELECT 1")
+    except sqlite3.Error:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        pytest.param({}, ["1", "2", "3"], id="by default"),
+        pytest.param({"CONN_MAX_AGE": None}, ["1", "3"], id="kept"),
+        pytest.param(
+            {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}, ["1", "2", "3"], id="checked"
+        ),
+    ],
+)
+def test_a_database_that_drops_its_connection(
+    django_settings: dict[str, Any],
+    server: FakeEvolutionServer,
+    make_database: Callable[..., BaseDatabaseWrapper],
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, Any],
+    expected: list[str],
+) -> None:
+    """The next event is stored all the same, or the one after it where connections are kept."""
+    database = make_database(**settings)
+    monkeypatch.setattr(database, "is_usable", lambda: is_alive(database))
+    events = [build.text(text, instance="sales") for text in "123"]
+
+    def store(event: Any) -> None:
+        if event.message.text == "3":
+            stop(event)
+        database.cursor().execute("INSERT INTO seen VALUES (%s)", [event.message.text])
+        if event.message.text == "1":
+            database.connection.close()
+
+    listen(server, store, *events)
+
+    stored = database.cursor().execute("SELECT text FROM seen ORDER BY text").fetchall()
+    assert [text for (text,) in stored] == expected
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,15 @@ from evolution_ws.integrations.flask import (
 )
 from evolution_ws.testing import FakeEvolutionServer, build
 from tests.helpers import in_thread, wait_until
+from tests.integrations.web_processes import (
+    EXAMPLES,
+    free_port,
+    python,
+    started,
+    streaming,
+    wait_for_site,
+)
+from tests.integrations.web_tools import next_event, next_state, parse_frames
 
 
 def stop(event: object) -> None:
@@ -140,3 +149,24 @@ def test_listener_is_gone_after_the_command(
     listen(app, server, lambda: server.emit(build.call(instance="sales")))
 
     wait_until(lambda: server.clients == [])
+
+
+def test_debug_mode_connects_once(server: FakeEvolutionServer) -> None:
+    """With the reloader there are two processes: none connects before a page asks, then one."""
+    port = free_port()
+    environ = {"EVOLUTION_URL": server.url, "EVOLUTION_INSTANCE": "sales"}
+    command = python("-m", "flask", "--app", "app", "--debug", "run", "--port", str(port))
+    url = f"http://127.0.0.1:{port}"
+    with started(command, EXAMPLES / "flask_live", environ) as process:
+        wait_for_site(url, process)
+        before = len(server.clients)
+        with streaming(url + "/events") as chunks:
+            frames = parse_frames(chunks)
+            next_state(frames, "open")
+            server.emit(build.text("Bom dia", instance="sales"))
+            shown = next_event(frames)
+            during = len(server.clients)
+
+    assert "Debugger is active" in process.output
+    assert (before, during) == (0, 1)
+    assert shown.data["text"] == "Bom dia"
