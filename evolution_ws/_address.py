@@ -92,7 +92,7 @@ def _split(url: str) -> SplitResult:
         raise ConfigError(f"the URL {shown!r} has to start with http, https, ws or wss, then ://")
     if not parts.hostname:
         raise ConfigError(f"the URL {shown!r} names no host")
-    if not _can_be_a_name(parts.hostname):
+    if not can_be_a_name(parts.hostname):
         raise ConfigError(
             f"the URL {shown!r} names a host that cannot exist: between its dots there have to be "
             "1 to 63 letters, digits or hyphens"
@@ -104,7 +104,7 @@ def _split(url: str) -> SplitResult:
     return parts
 
 
-def _can_be_a_name(host: str) -> bool:
+def can_be_a_name(host: str) -> bool:
     """Return whether *host* can be looked up at all; what is an address can."""
     try:
         host.encode("idna")

@@ -26,7 +26,7 @@ from ._hub import Hub
 from ._intake import Intake
 from ._seen import SeenMessages
 from .config import ClientConfig
-from .exceptions import EvolutionError
+from .exceptions import ConnectError, EvolutionError
 from .state import ConnectionState, Stats
 
 
@@ -210,10 +210,18 @@ class Core:
         if started:
             _process.close_at_exit(self)
         if not connection.has_ended():
-            self.dispatcher.start()
+            self._start_callbacks(started)
         elif self.durable is not None and connection.state is ConnectionState.CLOSED:
             self.durable.request_close()  # closed by another thread meanwhile
         return started
+
+    def _start_callbacks(self, has_started: bool) -> None:
+        try:
+            self.dispatcher.start()
+        except ConnectError as exc:
+            if has_started:
+                self.connection.abandon(exc)
+            raise
 
     def after_fork(self) -> None:
         """Become new in the child of a fork: locks and queues afresh, the socket let go of."""

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ._address import can_be_a_name
 from ._redaction import printable
 from ._tls import TlsStream
 from .exceptions import ConfigError
@@ -74,6 +75,8 @@ def proxy_options(proxy: str | None, scheme: str, host: str) -> dict[str, Any]:
         raise ConfigError("the proxy's URL cannot be read; look at its host and port") from None
     if not parts.hostname:
         raise ConfigError("the proxy's URL names no host")
+    if not can_be_a_name(parts.hostname):
+        raise ConfigError("the proxy's URL names a host that cannot exist")
     if parts.scheme not in _PROXY_SCHEMES:
         names = ", ".join(_PROXY_SCHEMES)
         raise ConfigError(f"the proxy's URL has to start with one of {names}, then ://")

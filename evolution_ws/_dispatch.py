@@ -13,7 +13,7 @@ from ._callbacks import Callbacks, Outcome
 from ._hub import Consumer, Delivered, Hub
 from ._queue import QueueClosed
 from ._workers import Workers
-from .exceptions import QueueOverflow
+from .exceptions import ConnectError, QueueOverflow
 from .lifecycle import LifecycleEvent
 
 
@@ -51,8 +51,8 @@ class Dispatcher:
         self._callbacks = callbacks
         self._hub = hub
         self._name = name
-        self._starting = threading.Lock()
-        self._workers = Workers()
+        self._count = workers
+        self._begin()
         self._shards = [
             _Shard(
                 hub.new_queue("the queue of the callbacks", stream=f"callbacks-{number + 1}"),
@@ -63,9 +63,17 @@ class Dispatcher:
         ]
         self._is_listening = False
 
+    def _begin(self) -> None:
+        self._changing = threading.Lock()
+        self._workers = Workers()
+        self._idle = set(range(self._count))
+        """Numbers of the shards without a thread; who takes one out of it gives it one."""
+        self._again: set[int] = set()
+        """Those that were started while they had one, which may have come to its end."""
+
     def refresh(self) -> None:
         """Take the callbacks as they are now into account."""
-        with self._starting:
+        with self._changing:
             types, lifecycle = self._callbacks.types, self._callbacks.lifecycle_types
             for shard in self._shards:
                 shard.lifecycle, shard.types = lifecycle, types
@@ -75,16 +83,48 @@ class Dispatcher:
             self._hub.refresh()
 
     def start(self) -> None:
-        """Start the threads, if there are callbacks and they do not run."""
-        with self._starting:
-            if not self._is_listening or self._workers:
-                return
-            for shard in self._shards:
-                suffix = f"-{shard.number + 1}" if len(self._shards) > 1 else ""
-                work = functools.partial(self._work, shard)
-                self._workers.start(work, f"{self._name}-callbacks{suffix}")
+        """
+        Start the threads, if there are callbacks, except for those that run.
+
+        Raises:
+            ConnectError: The process can start no thread.
+        """
+        if not self._is_listening:
+            return
+        for shard in self._shards:
+            self._again.add(shard.number)
+            if self._claim(shard):
+                self._start(shard)
+
+    def _claim(self, shard: _Shard) -> bool:
+        """Take over a shard without a thread; return False if it has one."""
+        try:
+            self._idle.remove(shard.number)
+        except KeyError:
+            return False
+        self._again.discard(shard.number)
+        return True
+
+    def _start(self, shard: _Shard) -> None:
+        suffix = f"-{shard.number + 1}" if self._count > 1 else ""
+        work = functools.partial(self._work, shard)
+        try:
+            self._workers.start(work, f"{self._name}-callbacks{suffix}")
+        except RuntimeError as exc:
+            self._idle.add(shard.number)
+            raise ConnectError(
+                f"callbacks cannot run: this process can start no thread ({exc})"
+            ) from None
 
     def _work(self, shard: _Shard) -> None:
+        while True:
+            self._run_callbacks(shard)
+            self._idle.add(shard.number)
+            if shard.number not in self._again or not self._claim(shard):
+                return
+
+    def _run_callbacks(self, shard: _Shard) -> None:
+        """Run the callbacks for the events of a shard, until there will be no more."""
         try:
             hand: list[Delivered] = []
             while True:
@@ -110,8 +150,7 @@ class Dispatcher:
 
     def after_fork(self) -> None:
         """Forget the threads, which exist in the parent only."""
-        self._starting = threading.Lock()
-        self._workers = Workers()
+        self._begin()
         if not self._is_listening:  # otherwise the hub knows the shards
             for shard in self._shards:
                 shard.queue = shard.queue.fresh()

@@ -108,7 +108,7 @@ def test_a_proxy_becomes_options(proxy: str | None, expected: dict[str, Any]) ->
     "proxy",
     [
         *("http://", "http://u:secret@:80", "http://u:secret@p:many", "http://u:secret@[p"),
-        *("socks://u:secret@p", "ftp://u:secret@p"),
+        *("socks://u:secret@p", "ftp://u:secret@p", "http://u:secret@p..q"),
     ],
 )
 def test_a_proxy_that_cannot_work_is_refused(proxy: str) -> None:

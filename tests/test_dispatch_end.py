@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from evolution_ws import Event, Overflow
+from evolution_ws import ConnectError, Event, Overflow, _dispatch
+from evolution_ws._dispatch import shard_of
 from evolution_ws._queue import EventQueue
 
 from .dispatch_tools import Parts, message
@@ -25,6 +27,11 @@ class Inbox:
         """Return a queue, and note its name."""
         self.streams.append(stream)
         return EventQueue(100, 10**6, on_episode=report)
+
+
+def chat_of(worker: int) -> str:
+    """Return a chat whose events are those of one of two threads."""
+    return next(name for name in map(str, range(100)) if shard_of(message(name, 0), 2) == worker)
 
 
 def acknowledged(number: int, into: list[int]) -> Event:
@@ -174,6 +181,76 @@ def test_an_error_ends_the_threads_and_they_can_start_again(
     parts.end()
 
     assert got == [1, 2]
+
+
+def test_a_thread_in_a_callback_holds_no_other_up(
+    make_dispatcher: Callable[..., Parts],
+) -> None:
+    """After a failure that was repaired, each thread that had ended is started again."""
+    parts, got, gate = make_dispatcher(workers=2), list[int](), Gate()
+    slow, quick = chat_of(0), chat_of(1)
+
+    def callback(event: Event) -> None:
+        if event.data["n"] == 1:
+            gate()
+        got.append(event.data["n"])
+
+    parts.on(callback)
+    parts.dispatcher.start()
+    parts.hub.deliver(message(slow, 1))
+    gate.wait_entered()
+    parts.hub.close(KeyError("why"))
+    wait_until(lambda: len(parts.dispatcher._workers._threads) == 1)
+
+    parts.hub.reopen()
+    parts.dispatcher.start()
+    parts.hub.deliver(message(quick, 2))
+    wait_until(lambda: got == [2])
+    gate.release()
+    parts.hub.deliver(message(slow, 3))
+    parts.end()
+
+    assert got == [2, 1, 3]
+
+
+def test_a_start_while_a_thread_ends(
+    make_dispatcher: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes on, although it had met the end of its queue already."""
+    parts, got, gate = make_dispatcher(), list[int](), Gate()
+    parts.on(lambda event: got.append(event.data["n"]))
+    parts.dispatcher.start()
+    monkeypatch.setattr(_dispatch._log, "debug", lambda *_: gate())
+    parts.hub.close(KeyError("why"))
+    gate.wait_entered()
+
+    parts.hub.reopen()
+    parts.dispatcher.start()
+    gate.release()
+    parts.hub.deliver(message("a", 1))
+    wait_until(lambda: got == [1])
+
+
+def test_a_process_that_can_start_no_thread(
+    make_dispatcher: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says so, and the next start makes up for it."""
+    parts, got = make_dispatcher(), list[int]()
+    parts.on(lambda event: got.append(event.data["n"]))
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(ConnectError, match="can start no thread"):
+            parts.dispatcher.start()
+    before = parts.dispatcher.is_working()
+    parts.dispatcher.start()
+    parts.hub.deliver(message("a", 1))
+    parts.end()
+
+    assert (before, got) == (False, [1])
 
 
 @pytest.mark.parametrize("has_callback", [True, False])
