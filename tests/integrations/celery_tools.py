@@ -117,7 +117,9 @@ class Running:
         """End it with SIGTERM, and return its exit code."""
         self.process.terminate()
         try:
-            return self.process.wait(CEILING)
+            # A worker that is stopped in the moment in which a task ends may wait 30 s for itself:
+            # billiard's child for its parent, which takes no more results.
+            return self.process.wait(2 * CEILING)
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGABRT)
             self.process.wait(CEILING)
