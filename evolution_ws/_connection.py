@@ -136,9 +136,10 @@ class Connection(Supervisor):
 
     def abandon(self, error: EvolutionError) -> None:
         """Give connecting up because of *error*; the client can be connected again later."""
-        self._abandoned = error
+        thread, self._abandoned = self._thread, error
         self.request_close()
-        self.wait_until(self.has_ended, GRACE * 3)
+        # Another thread may start it anew as soon as it has ended.
+        self.wait_until(lambda: self.has_ended() or self._thread is not thread, GRACE * 3)
 
     def fail(self, error: EvolutionError) -> None:
         """End for good because of *error*, which consumers get. Never blocks."""
