@@ -93,11 +93,11 @@ class Dispatcher:
             return
         for shard in self._shards:
             self._again.add(shard.number)
-            if self._claim(shard):
+            if shard.number in self._idle and self._claim(shard):
                 self._start(shard)
 
     def _claim(self, shard: _Shard) -> bool:
-        """Take over a shard without a thread; return False if it has one."""
+        """Take over a shard without a thread; return False if another thread was faster."""
         try:
             self._idle.remove(shard.number)
         except KeyError:
