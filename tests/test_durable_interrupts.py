@@ -182,7 +182,7 @@ while not numbers or numbers[-1] < 1999:
         pass
 signal.setitimer(signal.ITIMER_REAL, 0)
 print("order", numbers == list(range(2000)), flush=True)
-print("stormy", interrupts > 20, flush=True)
+print("stormy", interrupts > 50, flush=True)
 print("closed", client.close(10), flush=True)
 """
     process = python(source, server.url, path)
