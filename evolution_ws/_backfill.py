@@ -250,9 +250,9 @@ class Backfill:
         self._is_working = True
         try:
             self._workers.start(self._work, self._name)
-        except RuntimeError as exc:  # there are too many, or the interpreter is ending
+        except ConnectError as exc:
             self._is_working = False
-            return ConnectError(f"this process can start no thread ({exc})")
+            return exc
         return None
 
     # The thread

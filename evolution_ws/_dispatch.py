@@ -110,11 +110,9 @@ class Dispatcher:
         work = functools.partial(self._work, shard)
         try:
             self._workers.start(work, f"{self._name}-callbacks{suffix}")
-        except RuntimeError as exc:
+        except ConnectError as exc:
             self._idle.add(shard.number)
-            raise ConnectError(
-                f"callbacks cannot run: this process can start no thread ({exc})"
-            ) from None
+            raise ConnectError(f"callbacks cannot run: {exc}") from None
 
     def _work(self, shard: _Shard) -> None:
         while True:

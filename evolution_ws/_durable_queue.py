@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ._durable_entry import Delivered, Entry, Item, OverflowMark, Signals
-from ._queue import EventQueue, _wait, _wake
+from ._queue import EventQueue, _wait_for, _wake
 from .config import ClientConfig, Overflow
 from .events import Event
 from .exceptions import QueueOverflow
@@ -154,15 +153,9 @@ class DurableQueue:
         return self._wait_until(lambda: self._has_room(size), timeout)
 
     def _wait_until(self, ready: Callable[[], bool], timeout: float) -> bool:
-        if ready():
-            return True
-        deadline = time.monotonic() + timeout
-        while not self._closed and self._signals is not None and not ready():
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                return False
-            _wait(self._putters, min(remaining, 1.0), lambda: self._closed or ready())
-        return True
+        return _wait_for(
+            self._putters, lambda: self._closed or self._signals is None or ready(), timeout
+        )
 
     def _count_drops(self, number: int) -> bool:
         """Count events that are thrown away; return whether an episode begins."""

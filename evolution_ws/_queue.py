@@ -152,13 +152,7 @@ class EventQueue(Generic[T]):
 
     def wait_for_room(self, size: int, timeout: float) -> bool:
         """Wait until *size* bytes fit, at most *timeout* seconds; return whether they do."""
-        deadline = time.monotonic() + timeout
-        while self._is_full(size) and not self._closed:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                return False
-            _wait(self._putters, remaining, lambda: self._closed or not self._is_full(size))
-        return True
+        return _wait_for(self._putters, lambda: self._closed or not self._is_full(size), timeout)
 
     def _make_room(self, size: int) -> bool:
         if self._overflow in (Overflow.DROP_NEWEST, Overflow.RAISE):

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from ._queue import _wait_for, _wake
+from .exceptions import ConnectError
 
 
 # Longest wait for a thread that has said that it ends.
@@ -34,7 +35,7 @@ class Workers:
         Start a thread that does *work*, and that the end of the process does not wait for.
 
         Raises:
-            RuntimeError: The process can start no thread.
+            ConnectError: The process can start no thread.
         """
 
         def run() -> None:
@@ -49,9 +50,9 @@ class Workers:
         self._threads.add(thread)
         try:
             thread.start()
-        except RuntimeError:
+        except RuntimeError as exc:  # there are too many, or the interpreter is ending
             self._threads.discard(thread)
-            raise
+            raise ConnectError(f"this process can start no thread ({exc})") from None
 
     def wait(self, timeout: float) -> list[str]:
         """
